@@ -1,0 +1,31 @@
+"""autodiff: exact, compiled gradients for people who write NumPy.
+
+Decorate a function (`grad`, `value_and_grad`, `jit`) or record on a `GradientTape`; both give
+one fused forward-plus-backward kernel, compiled through Numba and cached by graph.
+"""
+
+from autodiff import errors
+from autodiff.api import cache_info, grad, jit, jvp, stop_gradient, value_and_grad, vjp
+from autodiff.config import config
+from autodiff.frontends.tape import GradientTape, UnconnectedGradients
+from autodiff.frontends.tensor import Tensor, constant
+from autodiff.frontends.variable import Variable
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "GradientTape",
+    "Tensor",
+    "UnconnectedGradients",
+    "Variable",
+    "cache_info",
+    "config",
+    "constant",
+    "errors",
+    "grad",
+    "jit",
+    "jvp",
+    "stop_gradient",
+    "value_and_grad",
+    "vjp",
+]

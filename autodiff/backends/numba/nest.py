@@ -1,0 +1,140 @@
+"""What a kernel is made of: steps over buffers, in order.
+
+    kernel  = ( buffer* params, step* steps, result* results )
+    step    = nest | call | alias
+    nest    = loops over one index domain around statements, stores and accumulators
+    call    = one native function applied to whole buffers
+    alias   = a buffer under another shape (no memory of its own)
+
+An `Access` reads or writes one element: per axis of the buffer, `start + step * loop`.
+Sizes are text (`n0`, `3`), never numbers: a kernel must not depend on a size that its
+signature does not contain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from autodiff.ir.core import Instr
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """One axis of an access: `start + step * (loop variable of axis)`; no loop when axis is None."""
+
+    axis: int | None
+    start: str = "0"
+    step: int = 1
+
+    def through(self, inner: Index) -> Index:
+        """This position, when what it counts along is itself read through `inner`."""
+        return Index(inner.axis, plus(self.start, times(self.step, inner.start)), self.step * inner.step)
+
+
+def plus(a: str, b: str) -> str:
+    """The sum of two size expressions, zeros dropped."""
+    return b if a == "0" else a if b == "0" else f"{a} + {b}"
+
+
+def times(step: int, expression: str) -> str:
+    """A size expression times a small integer."""
+    if step == 1 or expression == "0":
+        return expression
+    return f"-({expression})" if step == -1 else f"{step} * ({expression})"
+
+
+@dataclass(eq=False, slots=True)
+class Buffer:
+    """Memory of one array: a parameter, an intermediate or a result. Shape () is a scalar."""
+
+    name: str
+    shape: tuple[str, ...]
+    dtype: np.dtype
+    zeroed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One element of a buffer."""
+
+    buffer: Buffer
+    index: tuple[Index, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A number in the program text."""
+
+    value: bool | int | float
+    dtype: np.dtype
+
+
+Source = str | Constant | Access  # a local of the nest, a number, an element of memory
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """`target = op(operands)` on scalars; `instr` None is a plain copy."""
+
+    target: str
+    instr: Instr | None
+    operands: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Write a local to memory."""
+
+    target: Access
+    value: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Accumulate:
+    """Combine a local into a reduction, whose result is `buffer` over the axes kept."""
+
+    instr: Instr
+    buffer: Buffer
+    value: Source
+    axes: tuple[int, ...]
+
+
+@dataclass(eq=False, slots=True)
+class LoopNest:
+    """Loops over `domain` around `body`. Shape () is straight-line code."""
+
+    domain: tuple[str, ...]
+    body: list[Statement | Store | Accumulate] = field(default_factory=list)
+
+
+@dataclass(eq=False, slots=True)
+class NativeCall:
+    """`out = op(arrays)` on whole buffers; an operand may be read transposed."""
+
+    instr: Instr
+    out: Buffer
+    operands: tuple[tuple[Buffer, bool], ...]
+
+
+@dataclass(eq=False, slots=True)
+class Alias:
+    """`buffer` is `base` under another shape."""
+
+    buffer: Buffer
+    base: Buffer
+
+
+Step = LoopNest | NativeCall | Alias
+
+
+@dataclass(eq=False, slots=True)
+class KernelPlan:
+    """A whole kernel: what `source.py` prints."""
+
+    params: list[Buffer]
+    allocated: list[Buffer]
+    steps: list[Step]
+    results: list[Buffer]
+    sizes: tuple[str, ...]

@@ -1,0 +1,243 @@
+"""What tracers, tensors and variables have in common: the look of a NumPy array.
+
+Everything here goes through `frontends/surface`, so a method, a function and an operator are
+one piece of code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from autodiff.errors import AxisError, DTypeError
+from autodiff.frontends.surface import indexing, products, reductions, shapes, table
+from autodiff.frontends.surface.common import lift
+from autodiff.ir.aval import ArrayAval
+from autodiff.ir.core import Operand
+from autodiff.ops.families import cast, equal, not_equal
+
+
+class ArrayMethods(Operand):
+    """NumPy's attributes, operators, methods and dispatch protocols."""
+
+    __slots__ = ()
+    __array_priority__ = 1000
+    aval: ArrayAval
+
+    # ---- attributes ---------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.aval.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.aval.dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.aval.shape)
+
+    @property
+    def size(self) -> int:
+        return self.aval.size
+
+    @property
+    def T(self) -> Any:
+        return shapes.transpose(self)
+
+    @property
+    def mT(self) -> Any:
+        return shapes.swapaxes(self, -1, -2)
+
+    @property
+    def at(self) -> At:
+        return At(self)
+
+    @property
+    def real(self) -> Any:
+        return lift(self)
+
+    # ---- dispatch -----------------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return table.call_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return table.call_function(func, args, kwargs)
+
+    # ---- operators beyond those of every operand ------------------------------------------
+
+    def __matmul__(self, other: Any) -> Any:
+        return products.matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return products.matmul(other, self)
+
+    def __eq__(self, other: object) -> Any:
+        return equal(self, other)
+
+    def __ne__(self, other: object) -> Any:
+        return not_equal(self, other)
+
+    __hash__ = object.__hash__
+
+    def __getitem__(self, index: Any) -> Any:
+        return indexing.getitem(lift(self), index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise DTypeError(
+            f"{type(self).__name__} of shape {self.shape} cannot be written in place",
+            "build a new array: x = np.where(mask, v, x), or x = x.at[i].add(v)",
+        )
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise DTypeError("len() of an array of shape ()")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise DTypeError("iteration over an array of shape ()")
+        return iter([self[k] for k in range(self.shape[0])])
+
+    # ---- methods --------------------------------------------------------------------------
+
+    def astype(self, dtype: Any, copy: bool = True) -> Any:
+        x = lift(self)
+        return x if x.aval.dtype == np.dtype(dtype) else cast(x, dtype=np.dtype(dtype))
+
+    def reshape(self, *shape: Any, order: str = "C") -> Any:
+        return shapes.reshape(self, shape[0] if len(shape) == 1 else shape, order)
+
+    def transpose(self, *axes: Any) -> Any:
+        wanted = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
+        return shapes.transpose(self, wanted)
+
+    def ravel(self, order: str = "C") -> Any:
+        return shapes.ravel(self, order)
+
+    def flatten(self, order: str = "C") -> Any:
+        return shapes.ravel(self, order)
+
+    def squeeze(self, axis: Any = None) -> Any:
+        return shapes.squeeze(self, axis)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Any:
+        return shapes.swapaxes(self, axis1, axis2)
+
+    def repeat(self, repeats: Any, axis: Any = None) -> Any:
+        return shapes.repeat(self, repeats, axis)
+
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+        return shapes.diagonal(self, offset, axis1, axis2)
+
+    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+        return shapes.trace(self, offset, axis1, axis2)
+
+    def sum(self, *args: Any, **kwargs: Any) -> Any:
+        return reductions.sum(self, *args, **kwargs)
+
+    def mean(self, *args: Any, **kwargs: Any) -> Any:
+        return reductions.mean(self, *args, **kwargs)
+
+    def prod(self, *args: Any, **kwargs: Any) -> Any:
+        return reductions.prod(self, *args, **kwargs)
+
+    def var(self, *args: Any, **kwargs: Any) -> Any:
+        return reductions.var(self, *args, **kwargs)
+
+    def std(self, *args: Any, **kwargs: Any) -> Any:
+        return reductions.std(self, *args, **kwargs)
+
+    def max(self, *args: Any, **kwargs: Any) -> Any:
+        return reductions.max(self, *args, **kwargs)
+
+    def min(self, *args: Any, **kwargs: Any) -> Any:
+        return reductions.min(self, *args, **kwargs)
+
+    def any(self, *args: Any, **kwargs: Any) -> Any:
+        return reductions.any(self, *args, **kwargs)
+
+    def all(self, *args: Any, **kwargs: Any) -> Any:
+        return reductions.all(self, *args, **kwargs)
+
+    def argmax(self, *args: Any, **kwargs: Any) -> Any:
+        return reductions.argmax(self, *args, **kwargs)
+
+    def argmin(self, *args: Any, **kwargs: Any) -> Any:
+        return reductions.argmin(self, *args, **kwargs)
+
+    def cumsum(self, *args: Any, **kwargs: Any) -> Any:
+        return reductions.cumsum(self, *args, **kwargs)
+
+    def cumprod(self, *args: Any, **kwargs: Any) -> Any:
+        return reductions.cumprod(self, *args, **kwargs)
+
+    def ptp(self, *args: Any, **kwargs: Any) -> Any:
+        return reductions.ptp(self, *args, **kwargs)
+
+    def clip(self, *args: Any, **kwargs: Any) -> Any:
+        return table.clip(self, *args, **kwargs)
+
+    def dot(self, other: Any) -> Any:
+        return products.dot(self, other)
+
+    def take(self, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Any:
+        return indexing.take(self, indices, axis, out, mode)
+
+    def conj(self) -> Any:
+        return lift(self)
+
+    def copy(self, order: str = "C") -> Any:
+        return lift(self)
+
+
+class At:
+    """`x.at[index].add(v)`: a functional update, connected to both x and v."""
+
+    __slots__ = ("_array", "_index")
+
+    def __init__(self, array: Any, index: Any = None) -> None:
+        self._array = array
+        self._index = index
+
+    def __getitem__(self, index: Any) -> At:
+        return At(self._array, index)
+
+    def add(self, updates: Any) -> Any:
+        """x with `updates` added at the index; repeated places add up."""
+        return indexing.index_add(self._array, self._index, updates)
+
+    def get(self) -> Any:
+        """x[index]."""
+        return self._array[self._index]
+
+
+def stacked(nested: Any) -> Any:
+    """A nested list that holds recorded values, as one array."""
+    if isinstance(nested, list | tuple):
+        if not nested:
+            raise AxisError("an empty list has no dtype to be an operand with")
+        return shapes.stack([stacked(part) for part in nested])
+    return lift(nested)
+
+
+def holds_arrays(nested: Any) -> bool:
+    """Whether a nested list holds a recorded value anywhere."""
+    if isinstance(nested, list | tuple):
+        return any(map(holds_arrays, nested))
+    return isinstance(nested, ArrayMethods)
+
+
+def plain_array(x: Any) -> np.ndarray:
+    """A number, list or array-like as an array of numbers, or a `DTypeError` that names it."""
+    array = np.asarray(x)
+    if array.dtype.kind not in "fiub":
+        kind = f"an array of dtype {array.dtype}" if isinstance(x, np.ndarray) else f"{type(x).__name__} ({x!r:.60})"
+        raise DTypeError(f"cannot compute with {kind}", "pass numbers, or arrays of float, int or bool")
+    return array.astype(array.dtype.newbyteorder("=")) if not array.dtype.isnative else array
+
+

@@ -1,0 +1,198 @@
+"""Running what was recorded: values and gradients of recorded instructions.
+
+A recording is looked up by its raw key (ops, wiring, avals, parameters; Python floats are
+inputs, not part of it), so recording the same graph again costs one dictionary look-up: no
+differentiation, no optimisation, no compilation.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from autodiff.config import config
+from autodiff.ir.build import building
+from autodiff.ir.core import Instr, Literal, Operand, Value
+from autodiff.ops.families import full
+from autodiff.passes.generalize import is_kept
+from autodiff.passes.pipeline import optimize
+from autodiff.runtime.tiers import Program
+from autodiff.transforms.reverse import pullback
+
+_PLANS: OrderedDict[Any, _Plan] = OrderedDict()
+PLAN_LIMIT = 1024
+
+
+@dataclass(slots=True)
+class _Plan:
+    """A program for one recording, and which of the sources it gives cotangents for."""
+
+    program: Program
+    connected: tuple[bool, ...]
+
+
+class _Recording:
+    """Instructions numbered in order: a key, and the leaves to feed in."""
+
+    def __init__(self, instrs: Sequence[Instr]) -> None:
+        self.instrs = instrs
+        self.slots: dict[Operand, int] = {}
+        self.leaves: list[Operand] = []
+        self.steps: list[Any] = []
+        for instr in instrs:
+            wiring = tuple([self.read(o) for o in instr.operands])
+            for result in instr.results:
+                self.slots[result] = len(self.slots)
+            self.steps.append((instr.op, wiring, tuple(instr.params.items())))
+
+    def read(self, operand: Operand) -> Any:
+        """The slot of an operand; a special literal stands for itself."""
+        if isinstance(operand, Literal):
+            if is_kept(operand):
+                return repr(operand.value), operand.aval
+            self.leaves.append(operand)
+            return "literal", operand.aval
+        slot = self.slots.get(operand)
+        if slot is None:
+            slot = self.slots[operand] = len(self.slots)
+            self.leaves.append(operand)
+            return slot, operand.aval
+        return slot
+
+    def key(self, *extra: Any) -> Any:
+        return (tuple(self.steps), *extra)
+
+    def arguments(self) -> list[Any]:
+        return [_argument(leaf) for leaf in self.leaves]
+
+    def rebuilt(self, params: Sequence[Value], target: Any) -> dict[Operand, Any]:
+        """Emit the instructions again, over block parameters; what became of each operand."""
+        # Literals are met again in the same order, so the next parameter is the right one.
+        fresh = iter([p for p, leaf in zip(params, self.leaves, strict=False) if isinstance(leaf, Literal)])
+        env: dict[Operand, Any] = {
+            leaf: p for p, leaf in zip(params, self.leaves, strict=False) if not isinstance(leaf, Literal)
+        }
+        for instr in self.instrs:
+            operands = tuple([_operand(o, env, fresh) for o in instr.operands])
+            for old, new in zip(instr.results, target.emit(instr.op, operands, instr.params), strict=True):
+                new.hint = old.hint
+                env[old] = new
+        return env
+
+
+def _argument(leaf: Any) -> Any:
+    return leaf.aval.dtype.type(leaf.value) if isinstance(leaf, Literal) else leaf.value()
+
+
+def _operand(operand: Operand, env: dict[Operand, Any], fresh: Any) -> Any:
+    if isinstance(operand, Literal):
+        return operand if is_kept(operand) else next(fresh)
+    return env[operand]
+
+
+def relevant(instrs: Sequence[Instr], targets: Iterable[Any]) -> list[Instr]:
+    """The instructions that lead to the targets, in order."""
+    needed, kept = set(targets), []
+    for instr in reversed(instrs):
+        if not needed.isdisjoint(instr.results):
+            kept.append(instr)
+            needed.update(o for o in instr.operands if not isinstance(o, Literal))
+    return kept[::-1]
+
+
+def force(tensor: Any) -> None:
+    """Compute a deferred tensor, and with it nothing but what it needs."""
+    instrs = _pending(tensor)
+    recording = _Recording(instrs)
+    key = recording.key("value", recording.slots[tensor])
+    plan = _lookup(key)
+    if plan is None:
+        with building([leaf.aval for leaf in recording.leaves]) as b:
+            env = recording.rebuilt(b.params, b)
+            block = b.block([env[tensor]])
+        plan = _remember(key, _Plan(Program(optimize(block), compile_after=config.hot_after), ()))
+    (value,) = plan.program(*recording.arguments())
+    tensor.settle(value)
+
+
+def _pending(tensor: Any) -> list[Instr]:
+    """Instructions still to run before `tensor` has a value, in an order that works."""
+    found: dict[Instr, None] = {}
+    stack = [(tensor.producer, False)]
+    while stack:
+        instr, ready = stack.pop()
+        if instr in found:
+            continue
+        if ready:
+            found[instr] = None
+            continue
+        stack.append((instr, True))
+        for operand in instr.operands:
+            producer = getattr(operand, "producer", None)
+            if producer is not None and producer not in found:
+                stack.append((producer, False))
+    return list(found)
+
+
+def gradients(
+    instrs: Sequence[Instr], targets: Sequence[Any], cotangents: Sequence[Any], sources: Sequence[Any]
+) -> list[Any]:
+    """Cotangents of `sources` as arrays, None where unconnected; settles the targets' values.
+
+    `cotangents` holds an array per target, or None for ones.
+    """
+    recording = _Recording(relevant(instrs, targets))
+    asked = [recording.slots.get(s) for s in sources]
+    reached = [recording.slots.get(t) for t in targets]
+    given = tuple(c is not None for c in cotangents)
+    same = tuple(tuple(s is t for t in targets) for s in sources)
+    key = recording.key("gradient", tuple(asked), tuple(reached), given, same, tuple(t.aval for t in targets))
+    plan = _lookup(key)
+    if plan is None:
+        plan = _remember(key, _gradient_plan(recording, targets, given, sources))
+    args = [*recording.arguments(), *(c for c in cotangents if c is not None)]
+    outs = iter(plan.program(*args))
+    for target in targets:
+        if target in recording.slots:
+            value = next(outs)
+            if target.producer is not None:
+                target.settle(value)
+    return [next(outs) if connected else None for connected in plan.connected]
+
+
+def _gradient_plan(
+    recording: _Recording, targets: Sequence[Any], given: Sequence[bool], sources: Sequence[Any]
+) -> _Plan:
+    seeds = [t.aval for t, is_given in zip(targets, given, strict=True) if is_given]
+    hints = [*(getattr(leaf, "hint", "") or "c" for leaf in recording.leaves), *("ct" for _ in seeds)]
+    avals = [*(leaf.aval for leaf in recording.leaves), *seeds]
+    with building(avals, hints) as b:
+        env = recording.rebuilt(b.params, b)
+        fresh = iter(b.params[len(recording.leaves) :])
+        # A target that nothing was recorded for is connected to itself alone.
+        stand_in = {t: Value(t.aval) for t in targets if t not in env}
+        env.update(stand_in)
+        pairs = [
+            (env[t], next(fresh) if is_given else full(t.aval, 1)) for t, is_given in zip(targets, given, strict=True)
+        ]
+        cts = pullback(list(b.instrs), pairs, [env.get(s) or Value(s.aval) for s in sources])
+        values = [env[t] for t in targets if t not in stand_in]
+        block = b.block([*values, *(ct for ct in cts if ct is not None)])
+    program = Program(optimize(block), compile_after=config.hot_after)
+    return _Plan(program, tuple(ct is not None for ct in cts))
+
+
+def _lookup(key: Any) -> _Plan | None:
+    plan = _PLANS.get(key)
+    if plan is not None:
+        _PLANS.move_to_end(key)
+    return plan
+
+
+def _remember(key: Any, plan: _Plan) -> _Plan:
+    _PLANS[key] = plan
+    while len(_PLANS) > PLAN_LIMIT:
+        _PLANS.popitem(last=False)
+    return plan

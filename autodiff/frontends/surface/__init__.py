@@ -1,0 +1,1 @@
+"""NumPy's functions and methods, for values that are being recorded."""

@@ -1,0 +1,246 @@
+"""NumPy's indexing, brought to slices, flips, reshapes and one gather.
+
+Basic indices (integers, slices, None, Ellipsis) become movements. Index arrays and boolean
+masks are broadcast together, turned into one flat index and gathered; the result's axes stand
+where NumPy puts them: at the place of the first index array when the arrays are neighbours,
+in front otherwise (NumPy user guide, "Advanced indexing").
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autodiff.errors import AxisError, ConcretizationError, DTypeError
+from autodiff.frontends.surface.common import lift, one_axis
+from autodiff.ir.core import Operand, Value
+from autodiff.ops.arithmetic import clip, less
+from autodiff.ops.families import broadcast_shapes, cast, select
+from autodiff.ops.families import broadcast_to as broadcast_trailing
+from autodiff.ops.families import reshape as reshape_op
+from autodiff.ops.indexing import scatter_add as scatter_add_op
+from autodiff.ops.indexing import take as take_op
+from autodiff.ops.movement import flip, slice_, transpose
+
+
+def getitem(x: Any, index: Any) -> Any:
+    """x[index]."""
+    parts = _expanded(index, x.aval.ndim)
+    if any(_is_array(p) for p in parts):
+        return _advanced(x, parts)
+    return _basic(x, parts)
+
+
+def _expanded(index: Any, ndim: int) -> list[Any]:
+    """The index as one entry per axis (and None entries), masks as index arrays."""
+    listed = list(index) if isinstance(index, tuple) else [index]
+    parts: list[Any] = []
+    for part in listed:
+        parts += _entry(part)
+    used = sum(1 for p in parts if p is not None and p is not Ellipsis)
+    if used > ndim:
+        raise AxisError(f"too many indices: {used} for an array of {ndim} dimensions")
+    fill = [slice(None)] * (ndim - used)
+    if any(p is Ellipsis for p in parts):
+        at = next(k for k, p in enumerate(parts) if p is Ellipsis)
+        return parts[:at] + fill + parts[at + 1 :]
+    return parts + fill
+
+
+def _entry(part: Any) -> list[Any]:
+    if part is None or part is Ellipsis or isinstance(part, slice):
+        return [part]
+    if isinstance(part, Operand):
+        return _mask_places(_known_mask(part)) if part.aval.dtype == np.bool_ else [part]
+    if hasattr(part, "__autodiff_operand__"):
+        return _entry(part.__autodiff_operand__())
+    if isinstance(part, bool | np.bool_ | list | np.ndarray):
+        array = np.asarray(part)
+        if array.dtype == np.bool_:
+            return _mask_places(array)
+        if array.size == 0:
+            array = array.astype(np.intp)
+        if array.dtype.kind not in "iu":
+            raise DTypeError(f"indices must be integers or booleans, got dtype {array.dtype}")
+        return [array if array.ndim else int(array)]
+    return [operator.index(part)]
+
+
+def _known_mask(mask: Any) -> np.ndarray:
+    """The value of a boolean mask: how many elements it selects decides the result's shape."""
+    known = getattr(mask, "known_value", None)
+    if known is None:
+        raise ConcretizationError(
+            f"indexing with a traced mask of shape {mask.aval.shape}: the shape of the result depends on its values",
+            "use np.where(mask, x, 0), or record on a tape",
+        )
+    return np.asarray(known())
+
+
+def _mask_places(mask: np.ndarray) -> list[Any]:
+    return list(np.nonzero(mask)) if mask.ndim else [None, np.zeros(int(mask), np.intp)]
+
+
+def _is_array(part: Any) -> bool:
+    return isinstance(part, np.ndarray | Operand)
+
+
+# ---- basic indices ---------------------------------------------------------------------------
+
+
+def _basic(x: Any, parts: list[Any]) -> Any:
+    """Slices first, then one reshape drops integer axes and adds new ones."""
+    x, flips = _sliced(x, [p for p in parts if p is not None])
+    x = flip(x, axes=flips) if flips else x
+    shape, axis = [], 0
+    for part in parts:
+        if part is None:
+            shape.append(1)
+        else:
+            if isinstance(part, slice):
+                shape.append(x.aval.shape[axis])
+            axis += 1
+    wanted = tuple(shape)
+    return x if wanted == x.aval.shape else reshape_op(x, shape=wanted)
+
+
+def _sliced(x: Any, parts: list[Any]) -> tuple[Any, tuple[int, ...]]:
+    """x cut to the slices (integers keep a length of 1), and which axes are still to be reversed."""
+    starts, limits, steps, flips = [], [], [], []
+    for axis, (part, n) in enumerate(zip(parts, x.aval.shape, strict=True)):
+        if isinstance(part, slice):
+            places = range(n)[part]
+            if places.step < 0:
+                flips.append(axis)
+                places = places[::-1]
+            start, stop, step = (places.start, places[-1] + 1, places.step) if places else (0, 0, 1)
+        else:
+            start = _position(part, n, axis)
+            stop, step = start + 1, 1
+        starts.append(start)
+        limits.append(stop)
+        steps.append(step)
+    whole = all(a == 0 and b == n and s == 1 for a, b, s, n in zip(starts, limits, steps, x.aval.shape, strict=True))
+    if not whole:
+        x = slice_(x, starts=tuple(starts), limits=tuple(limits), steps=tuple(steps))
+    return x, tuple(flips)
+
+
+def _position(index: int, n: int, axis: int) -> int:
+    if not -n <= index < n:
+        raise AxisError(f"index {index} is out of bounds for axis {axis} with size {n}")
+    return index + n if index < 0 else index
+
+
+# ---- index arrays ----------------------------------------------------------------------------
+
+
+@dataclass
+class _Gather:
+    """x with the indexed axes side by side, and where they begin."""
+
+    x: Any
+    arrays: list[Any]
+    axis: int
+
+
+def _advanced(x: Any, parts: list[Any]) -> Any:
+    # Beside an index array an integer is an index array too (of shape ()).
+    slices = [p if p is None or isinstance(p, slice) else slice(None) for p in parts]
+    spots = [k for k, p in enumerate(parts) if p is not None and not isinstance(p, slice)]
+    arrays = [parts[k] if _is_array(parts[k]) else np.asarray(parts[k]) for k in spots]
+    x = _basic(x, slices)
+    together = spots == list(range(spots[0], spots[-1] + 1))
+    if not together:
+        rest = [k for k in range(x.aval.ndim) if k not in spots]
+        x = transpose(x, perm=(*spots, *rest))
+    return gather(_Gather(x, arrays, spots[0] if together else 0))
+
+
+def gather(g: _Gather) -> Any:
+    """Collect x at the index arrays; their common shape replaces the indexed axes."""
+    shape, count = g.x.aval.shape, len(g.arrays)
+    indexed = shape[g.axis : g.axis + count]
+    flat, result = flat_index(g.arrays, indexed)
+    merged = (*shape[: g.axis], math.prod(indexed), *shape[g.axis + count :])
+    source = g.x if count == 1 else reshape_op(g.x, shape=merged)
+    found = take_op(source, flat, axis=g.axis)
+    return found if flat.aval.shape == result else reshape_op(found, shape=(*merged[: g.axis], *result, *merged[g.axis + 1 :]))
+
+
+def flat_index(arrays: list[Any], sizes: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
+    """One flat index (of rank 1 or more) for several index arrays, and their common shape."""
+    shape = broadcast_shapes("indexing", [a.aval.shape if isinstance(a, Operand) else a.shape for a in arrays])
+    if not any(isinstance(a, Value) for a in arrays):
+        return lift(_known_flat(arrays, sizes, shape)), shape
+    total: Any = None
+    for a, n in zip(arrays, sizes, strict=True):
+        place = a if isinstance(a, Operand) else lift(np.asarray(a))
+        if place.aval.dtype.kind not in "iu":
+            raise DTypeError(f"indices must be integers, got dtype {place.aval.dtype}", "use .astype(int)")
+        place = cast(place, dtype=np.dtype(np.intp)) if place.aval.dtype != np.intp else place
+        place = select(less(place, 0), place + n, place)
+        # An index outside its own axis must not land on a neighbour: send it outside of all.
+        outside = less(place, 0) | (place >= n)
+        place = select(outside, math.prod(sizes) * 2, place)
+        total = place if total is None else total * n + place
+    total = broadcast_trailing(total, shape)
+    return (total if shape else reshape_op(total, shape=(1,))), shape
+
+
+def _known_flat(arrays: list[Any], sizes: tuple[int, ...], shape: tuple[int, ...]) -> np.ndarray:
+    places = []
+    for k, (a, n) in enumerate(zip(arrays, sizes, strict=True)):
+        array = np.asarray(a).astype(np.intp)
+        if array.size and (array.min() < -n or array.max() >= n):
+            bad = array.min() if array.min() < -n else array.max()
+            raise AxisError(f"index {bad} is out of bounds for axis {k} with size {n}")
+        places.append(np.broadcast_to(np.where(array < 0, array + n, array), shape))
+    flat = np.ravel_multi_index(places, sizes) if all(sizes) else np.zeros(shape, np.intp)
+    return np.atleast_1d(flat).astype(np.intp)
+
+
+# ---- functions -------------------------------------------------------------------------------
+
+
+def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Any:
+    x = lift(a)
+    if axis is None:
+        x, axis = reshape_op(x, shape=(x.aval.size,)), 0
+    k = one_axis(axis, x.aval.ndim, "take")
+    index = indices if isinstance(indices, Operand) else np.asarray(indices)
+    if mode == "clip":
+        index = clip(lift(index), 0, x.aval.shape[k] - 1)
+    if mode == "wrap":
+        index = lift(index) % x.aval.shape[k]
+    return gather(_Gather(x, [index], k))
+
+
+def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Any:
+    x = lift(arr)
+    index = indices if isinstance(indices, Operand) else np.asarray(indices)
+    if axis is None:
+        return take(x, index)
+    k = one_axis(axis, x.aval.ndim, "take_along_axis")
+    shape = index.aval.shape if isinstance(index, Operand) else index.shape
+    grid: list[Any] = list(np.ogrid[tuple(map(slice, shape))])
+    grid[k] = index
+    return getitem(x, tuple(grid))
+
+
+def index_add(x: Any, index: Any, updates: Any) -> Any:
+    """`x` with `updates` added at `index`; repeated places add up."""
+    x = lift(x)
+    places = getitem(lift(np.arange(x.aval.size).reshape(x.aval.shape)), index)
+    u = broadcast_trailing(cast_to(lift(updates), x.aval.dtype), places.aval.shape)
+    n = max(places.aval.size, 0)
+    flat = scatter_add_op(reshape_op(u, shape=(n,)), reshape_op(places, shape=(n,)), shape=(x.aval.size,), axis=0)
+    return x + reshape_op(flat, shape=x.aval.shape)
+
+
+def cast_to(x: Any, dtype: np.dtype) -> Any:
+    return x if x.aval.dtype == dtype else cast(x, dtype=dtype)

@@ -1,0 +1,364 @@
+"""`GradientTape`: record what runs inside a `with` block, then ask for gradients.
+
+A tape keeps a list of instructions (the linear IR, operands being tensors) and the set of
+values it watches. An instruction is taken when one of its operands is watched; its results
+are then watched too. `gradient` differentiates the list in one of two ways:
+
+* alone: the recording is looked up by its graph, and its program run (`frontends/replay.py`);
+* while something else records (another tape, a traced function, this tape itself): the
+  adjoint is emitted as ordinary instructions, so it can be differentiated again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import optree
+
+from autodiff.errors import (
+    ArgumentError,
+    DTypeError,
+    ShapeError,
+    TapeError,
+    TapeStateError,
+    describe_location,
+    user_location,
+)
+from autodiff.frontends import replay, tapes
+from autodiff.frontends.array import ArrayMethods, plain_array
+from autodiff.frontends.tensor import RECORDER, Tensor, constant
+from autodiff.frontends.tracer import Tracer
+from autodiff.frontends.variable import Variable
+from autodiff.ir.aval import is_differentiable
+from autodiff.ir.build import emitter
+from autodiff.ir.core import Instr
+from autodiff.ops.arithmetic import tie
+from autodiff.ops.families import cast, full
+from autodiff.transforms.reverse import pullback
+
+
+class UnconnectedGradients:
+    """What `gradient` gives for a source that the target does not depend on."""
+
+    NONE = "none"
+    ZERO = "zero"
+
+
+class GradientTape:
+    """Records operations for differentiation.
+
+    Parameters
+    ----------
+    persistent : bool
+        Keep the recording after `gradient`, which may then be asked again.
+    watch_accessed_variables : bool
+        Watch every trainable `Variable` that is read inside the block.
+
+    Examples
+    --------
+    >>> import autodiff as ad
+    >>> x = ad.constant(3.0)
+    >>> with ad.GradientTape() as tape:
+    ...     x = tape.watch(x)
+    ...     y = x**2
+    >>> float(tape.gradient(y, x))
+    6.0
+    """
+
+    def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True) -> None:
+        self._persistent = persistent
+        self._watch_accessed = watch_accessed_variables
+        self._entered = False
+        self._recording = False
+        self._consumed = ""  # where, once it is
+        self._clear()
+
+    def _clear(self) -> None:
+        self._instrs: list[Instr] = []
+        self._watched: set[Any] = set()
+        # Per variable: itself, and the tensors that reads of it returned.
+        self._variables: dict[int, tuple[Variable, list[Any]]] = {}
+        self._explicit: set[int] = set()
+
+    def __repr__(self) -> str:
+        state = "recording" if self._recording else "consumed" if self._consumed else "idle"
+        return f"GradientTape({len(self._instrs)} operations, {len(self._variables)} variables, {state})"
+
+    # ---- life cycle -----------------------------------------------------------------------
+
+    def __enter__(self) -> GradientTape:
+        if self._recording:
+            raise TapeStateError("this tape is already recording", "enter it once; make a second tape for nesting")
+        if self._consumed:
+            self._clear()
+            self._consumed = ""
+        self._entered = True
+        self._start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._recording:
+            self._stop()
+
+    def _start(self) -> None:
+        self._recording = True
+        tapes.start(self)
+
+    def _stop(self) -> None:
+        self._recording = False
+        tapes.stop(self)
+
+    @contextmanager
+    def stop_recording(self) -> Iterator[None]:
+        """Do not record inside this `with` block: what runs there is constant for the tape.
+
+        Raises
+        ------
+        TapeError
+            When the tape is not recording.
+        """
+        if not self._recording:
+            raise TapeError("stop_recording() on a tape that is not recording", "use it inside the tape's with block")
+        self._stop()
+        try:
+            yield
+        finally:
+            self._start()
+
+    def reset(self) -> None:
+        """Forget everything recorded and watched."""
+        self._clear()
+        self._consumed = ""
+
+    # ---- watching -------------------------------------------------------------------------
+
+    def watch(self, tensor: Any) -> Any:
+        """Watch a tensor, a variable, or a nested structure of them, from now on.
+
+        Returns its argument; a NumPy array is replaced by a tensor, which is the one watched.
+
+        Raises
+        ------
+        DTypeError
+            For integers, booleans, Python numbers and anything that is not an array.
+        """
+        return optree.tree_map(self._watch_one, tensor, none_is_leaf=True)  # type: ignore[arg-type]
+
+    def _watch_one(self, x: Any) -> Any:
+        if isinstance(x, np.ndarray):
+            x = constant(x)
+        if not isinstance(x, ArrayMethods):
+            raise DTypeError(f"watch: cannot watch {_described(x)}", "wrap it first: x = ad.constant(...)")
+        if not is_differentiable(x.dtype):
+            raise DTypeError(f"watch: dtype {x.dtype} is not differentiable", "cast to float: x.astype(float)")
+        if isinstance(x, Variable):
+            self._explicit.add(id(x))
+            self.read(x, x.peek())
+        else:
+            self._watched.add(x)
+        return x
+
+    def watched_variables(self) -> tuple[Variable, ...]:
+        """The variables watched so far, in order of construction."""
+        found = [variable for variable, _ in self._variables.values()]
+        return tuple(sorted(found, key=lambda v: v.serial))
+
+    def watches(self, x: Any) -> bool:
+        """Whether a value is on this tape."""
+        return x in self._watched
+
+    def read(self, variable: Variable, tensor: Any) -> None:
+        """A variable was read while this tape records (called by the variable)."""
+        wanted = (self._watch_accessed and variable.trainable) or id(variable) in self._explicit
+        if not wanted or not is_differentiable(variable.dtype):
+            return
+        _, reads = self._variables.setdefault(id(variable), (variable, []))
+        if tensor not in self._watched:
+            self._watched.add(tensor)
+            reads.append(tensor)
+
+    def offer(self, instr: Instr) -> bool:
+        """An instruction ran while this tape records; keep it if it reads a watched value."""
+        if self._watched.isdisjoint(instr.operands):
+            return False
+        self._instrs.append(instr)
+        self._watched.update(instr.results)
+        return True
+
+    # ---- gradients ------------------------------------------------------------------------
+
+    def gradient(
+        self, target: Any, sources: Any, output_gradients: Any = None, unconnected_gradients: str = "none"
+    ) -> Any:
+        """Gradient of the sum of `target` with respect to `sources`.
+
+        Parameters
+        ----------
+        target : tensor or nested structure of tensors
+            Several are added up.
+        sources : tensor, variable, or nested structure of them
+            Anything on the tape; results computed inside the block too.
+        output_gradients : structure of `target`, optional
+            Cotangents of the target: arrays of the targets' shapes; None means ones.
+        unconnected_gradients : {"none", "zero"}
+            What a source gets that no target depends on.
+
+        Returns
+        -------
+        Tensors in the structure of `sources`, with each source's shape and dtype.
+
+        Raises
+        ------
+        TapeError
+            When the tape was never entered, or is consumed and not persistent.
+        DTypeError, ShapeError, ArgumentError
+            For arguments that cannot be used; the tape is then not consumed.
+        """
+        self._check_usable()
+        zero = _wants_zeros(unconnected_gradients)
+        targets, target_spec = _leaves(target, "target")
+        found_sources, source_spec = _leaves(sources, "sources")
+        for k, source in enumerate(found_sources):
+            _check_source(source, k)
+        cotangents = _cotangents(output_gradients, targets, target_spec)
+        targets, cotangents = self._differentiable(targets, cotangents)
+        inside = self._recording and not self._persistent
+        if inside:
+            self._stop()
+        grads = self._gradients(targets, cotangents, found_sources)
+        if not self._persistent:
+            self._consumed = describe_location(user_location()) or "an earlier call"
+            kept = self._variables
+            self._clear()
+            self._variables = {key: (v, []) for key, (v, _) in kept.items()}
+        filled = [
+            constant(np.zeros(s.shape, s.dtype)) if g is None and zero else g
+            for g, s in zip(grads, found_sources, strict=True)
+        ]
+        return optree.tree_unflatten(source_spec, filled)
+
+    def _check_usable(self) -> None:
+        if not self._entered:
+            raise TapeError("gradient() on a tape that was never entered", "record inside `with tape:` first")
+        if self._consumed:
+            raise TapeError(
+                "A non-persistent GradientTape can only be used to compute one set of gradients (or jacobians); "
+                f"it was consumed at {self._consumed}",
+                "use GradientTape(persistent=True), or ask for all gradients in one call",
+            )
+
+    def _differentiable(self, targets: list[Any], cotangents: list[Any]) -> tuple[list[Any], list[Any]]:
+        """Targets as values; integer ones have no gradient and are left out."""
+        pairs = [
+            (self._read_target(t), c) for t, c in zip(targets, cotangents, strict=True) if is_differentiable(t.dtype)
+        ]
+        if targets and not pairs:
+            dtypes = ", ".join(sorted({str(t.dtype) for t in targets}))
+            raise DTypeError(f"gradient: the target has dtype {dtypes}, which has no gradient", "use a float target")
+        return [t for t, _ in pairs], [c for _, c in pairs]
+
+    def _read_target(self, target: Any) -> Any:
+        if not isinstance(target, Variable):
+            return target
+        tensor = target.peek()
+        _, reads = self._variables.setdefault(id(target), (target, []))
+        if tensor not in reads:
+            reads.append(tensor)
+        return tensor
+
+    def _gradients(self, targets: list[Any], cotangents: list[Any], sources: list[Any]) -> list[Any]:
+        reads = [self._variables.get(id(s), (s, []))[1] if isinstance(s, Variable) else [s] for s in sources]
+        flat = [r for group in reads for r in group]
+        # Inside a trace, or while a tape records, the gradient is part of a program.
+        emitted = emitter() is not RECORDER or tapes.active() or any(isinstance(t, Tracer) for t in (*targets, *flat))
+        found = iter((self._emitted if emitted else self._computed)(targets, cotangents, flat))
+        return [_added([next(found) for _ in group]) for group in reads]
+
+    def _computed(self, targets: list[Any], cotangents: list[Any], sources: list[Any]) -> list[Any]:
+        given = [None if c is None else c.value() for c in cotangents]
+        arrays = replay.gradients(self._instrs, targets, given, sources)
+        return [
+            None if a is None else Tensor(s.aval, a, hint=f"ct_{s.hint}" if s.hint else "")
+            for a, s in zip(arrays, sources, strict=True)
+        ]
+
+    def _emitted(self, targets: list[Any], cotangents: list[Any], sources: list[Any]) -> list[Any]:
+        instrs = replay.relevant(self._instrs, targets)
+        seeds = [(t, full(t.aval, 1) if c is None else c) for t, c in zip(targets, cotangents, strict=True)]
+        cts = pullback(instrs, seeds, sources)
+        # Tied to its source, a constant derivative has derivative 0 instead of none.
+        return [None if ct is None else tie(ct, s) for ct, s in zip(cts, sources, strict=True)]
+
+
+def _added(parts: list[Any]) -> Any:
+    """The sum of the cotangents of all reads of a variable; None when none is connected."""
+    known = [p for p in parts if p is not None]
+    if not known:
+        return None
+    total = known[0]
+    for part in known[1:]:
+        total = total + part
+    return total
+
+
+def _wants_zeros(unconnected: Any) -> bool:
+    if not isinstance(unconnected, str) or unconnected.lower() not in ("none", "zero"):
+        raise ArgumentError(f"Unknown value for unconnected_gradients: {unconnected!r}", "use 'none' or 'zero'")
+    return unconnected.lower() == "zero"
+
+
+def _described(x: Any) -> str:
+    return "None" if x is None else f"a Python {type(x).__name__} ({x!r:.40})"
+
+
+def _leaves(structure: Any, name: str) -> tuple[list[Any], Any]:
+    """The tensors and variables of a nested structure; anything else is an error that says where."""
+    leaves, spec = optree.tree_flatten(structure, none_is_leaf=True)
+    if structure is None:
+        raise DTypeError(f"gradient: {name} is None", "give a tensor or a nested structure of tensors")
+    paths = optree.tree_paths(structure, none_is_leaf=True)
+    for leaf, path in zip(leaves, paths, strict=True):
+        if not isinstance(leaf, ArrayMethods):
+            place = name + "".join(f"[{p!r}]" for p in path)
+            kind = "a NumPy array" if isinstance(leaf, np.ndarray) else _described(leaf)
+            raise DTypeError(f"gradient: {place} is {kind}, which was never watched", "wrap it: x = tape.watch(x)")
+    return leaves, spec
+
+
+def _check_source(source: Any, k: int) -> None:
+    if not is_differentiable(source.dtype):
+        raise DTypeError(
+            f"gradient: source {k} has dtype {source.dtype}, which is not differentiable",
+            "cast it to float before it is used: x = x.astype(float)",
+        )
+
+
+def _cotangents(given: Any, targets: list[Any], spec: Any) -> list[Any]:
+    """One cotangent (or None for ones) per target, checked against its shape."""
+    if given is None:
+        return [None] * len(targets)
+    if spec.is_leaf():
+        leaves = [given]
+    else:
+        try:
+            leaves = spec.flatten_up_to(given)
+        except ValueError as error:
+            raise ArgumentError(f"output_gradients must have the structure of target: {error}") from None
+    return [_cotangent(c, t, k) for k, (c, t) in enumerate(zip(leaves, targets, strict=True))]
+
+
+def _cotangent(given: Any, target: Any, k: int) -> Any:
+    if given is None:
+        return None
+    aval = target.aval
+    ct = given if isinstance(given, ArrayMethods) else constant(plain_array(given))
+    ct = emitter().lift(ct)
+    if ct.aval.shape != aval.shape:
+        raise ShapeError(
+            f"output_gradients: entry {k} has shape {ct.aval.shape}, its target has shape {aval.shape}",
+            "give one cotangent per element of the target",
+        )
+    return ct if ct.aval.dtype == aval.dtype else cast(ct, dtype=aval.dtype)

@@ -1,0 +1,161 @@
+"""Tracing: run a Python function on stand-ins, and keep what it did as a block.
+
+A `Tracer` is a `Value` of the block being built that looks like a NumPy array. Arrays,
+tensors and variables that the function reaches by other ways than its arguments are
+*captured*: they become parameters of the block and are read anew at every run, so a change
+to them takes effect at the next call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from autodiff.errors import ConcretizationError, DTypeError, LeakedTracerError, user_location
+from autodiff.frontends import tapes
+from autodiff.frontends.array import ArrayMethods, holds_arrays, plain_array, stacked
+from autodiff.ir.aval import ArrayAval
+from autodiff.ir.build import PYTHON_SCALARS, Builder, emitting_to, infer, literal
+from autodiff.ir.core import Block, Instr, Literal, Operand, Params, Value
+
+
+class Tracer(ArrayMethods, Value):
+    """The object user code sees in place of an array while its function is traced."""
+
+    __slots__ = ("trace", "weak")
+
+    def __init__(self, aval: ArrayAval, trace: TraceBuilder, hint: str = "", weak: bool = False) -> None:
+        super().__init__(aval, hint)
+        self.trace = trace
+        self.weak = weak
+
+    def __repr__(self) -> str:
+        return f"<traced {self.aval} in {self.trace.name}>"
+
+    def _refuse(self, asked: str, remedy: str) -> Any:
+        if not self.trace.active:
+            raise leaked(self)
+        raise ConcretizationError(
+            f"{asked} needs the value of a traced array ({self.aval}) in {self.trace.name!r}, "
+            "which has none while the function is traced",
+            remedy,
+        )
+
+    def __bool__(self) -> bool:
+        return self._refuse("bool()/if/while/and/or", "use np.where(condition, a, b), or make the argument static")  # type: ignore[no-any-return]
+
+    def __float__(self) -> float:
+        return self._refuse("float()", "use the array itself; NumPy functions accept it")  # type: ignore[no-any-return]
+
+    def __int__(self) -> int:
+        return self._refuse("int()", "make the argument static (static_argnums), or use .astype(int)")  # type: ignore[no-any-return]
+
+    def __index__(self) -> int:
+        return self._refuse("an integer position", "make the argument static (static_argnums), or use np.take")  # type: ignore[no-any-return]
+
+    def __complex__(self) -> complex:
+        return self._refuse("complex()", "complex numbers are not differentiated")  # type: ignore[no-any-return]
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return self._refuse(  # type: ignore[no-any-return]
+            "np.asarray()/np.array(), or a function outside NumPy's dispatch,",
+            "use np.stack([...]) for lists, and functions that autodiff knows",
+        )
+
+    def item(self, *args: Any) -> Any:
+        return self._refuse(".item()", "use the array itself")
+
+    def tolist(self) -> Any:
+        return self._refuse(".tolist()", "use the array itself")
+
+
+def leaked(tracer: Tracer) -> LeakedTracerError:
+    """The error for a tracer that outlived its function."""
+    return LeakedTracerError(
+        f"a traced array ({tracer.aval}) was used after {tracer.trace.name!r}, to which it belongs, had returned",
+        "return it from the function instead of keeping it in a global, an attribute or a list",
+    )
+
+
+class TraceBuilder(Builder):
+    """A builder whose values are tracers, and which captures what comes from outside."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+        self.active = True
+        self.captured: list[Any] = []
+        self._by_id: dict[int, Tracer] = {}
+
+    def argument(self, aval: ArrayAval, hint: str = "", weak: bool = False) -> Tracer:
+        """A fresh parameter."""
+        tracer = Tracer(aval, self, hint, weak)
+        self.params = (*self.params, tracer)
+        return tracer
+
+    def lift(self, x: object) -> Operand:
+        if isinstance(x, Tracer):
+            if x.trace is self:
+                return x
+            if not x.trace.active:
+                raise leaked(x)
+            return self.capture(x, x.aval, x.hint, x.weak)
+        if isinstance(x, Literal):
+            return x
+        if isinstance(x, ArrayMethods):
+            return self.capture(x, x.aval, getattr(x, "hint", ""), x.weak)
+        if type(x) in PYTHON_SCALARS or isinstance(x, np.number | np.bool_):
+            return literal(x)  # type: ignore[arg-type]
+        if isinstance(x, Operand):
+            raise DTypeError("a value of a finished block cannot be used in another")
+        if isinstance(x, list | tuple) and holds_arrays(x):
+            return stacked(x)  # type: ignore[no-any-return]
+        array = plain_array(x)
+        return self.capture(x if isinstance(x, np.ndarray) and array is x else array, ArrayAval(array.shape, array.dtype))
+
+    def capture(self, x: Any, aval: ArrayAval, hint: str = "", weak: bool = False) -> Tracer:
+        """A parameter bound to an object from outside, one per object."""
+        tracer = self._by_id.get(id(x))
+        if tracer is None:
+            tracer = self._by_id[id(x)] = self.argument(aval, hint or "const", weak)
+            self.captured.append(x)
+        return tracer
+
+    def emit(self, op: Any, operands: tuple[Operand, ...], params: Params) -> tuple[Any, ...]:
+        avals = infer(op, operands, params)
+        weak = any(o.weak for o in operands) and all(o.weak or isinstance(o, Literal) for o in operands)
+        results = tuple([Tracer(a, self, weak=weak) for a in avals])
+        instr = Instr(op, operands, params, results, location=user_location())
+        self.instrs.append(instr)
+        tapes.note(instr)
+        return results
+
+
+@contextmanager
+def tracing_to(builder: TraceBuilder) -> Iterator[None]:
+    """Trace into `builder`; its tracers are dead afterwards."""
+    tapes.busy.count += 1
+    try:
+        with emitting_to(builder):
+            yield
+    finally:
+        tapes.busy.count -= 1
+        builder.active = False
+
+
+def trace(
+    call: Callable[..., Sequence[Any]], avals: Iterable[tuple[ArrayAval, str, bool]], name: str
+) -> tuple[Block, list[Any]]:
+    """Run `call` on tracers; return the block of its results and the captured objects.
+
+    `call` takes one tracer per (aval, hint, weak) and returns a flat list of results. The
+    parameters of the block are the tracers, then one per captured object.
+    """
+    builder = TraceBuilder(name)
+    arguments = [builder.argument(*a) for a in avals]
+    with tracing_to(builder):
+        results = [builder.lift(r) for r in call(*arguments)]
+    return Block(builder.params, builder.instrs, tuple(results)), builder.captured

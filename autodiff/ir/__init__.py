@@ -1,0 +1,1 @@
+"""What a program is: values, literals, instructions and closed blocks."""

@@ -1,0 +1,61 @@
+"""Abstract values: what is known of an array before it exists."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+
+Shape = tuple[int, ...]
+
+
+class ArrayAval:
+    """Shape and dtype of an array. Immutable, hashable, compared by content.
+
+    The hash is kept: avals are part of every memo key on the recording path, and
+    hashing a tuple and a dtype anew each time costs four times a slot read.
+    """
+
+    __slots__ = ("_hash", "dtype", "shape")
+
+    def __init__(self, shape: Shape, dtype: np.dtype) -> None:
+        self.shape: Final = shape
+        self.dtype: Final = dtype
+        self._hash = hash((shape, dtype))
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, ArrayAval) and self.shape == other.shape and self.dtype == other.dtype
+
+    def __str__(self) -> str:
+        return f"{short_dtype(self.dtype)}[{','.join(map(str, self.shape))}]"
+
+    __repr__ = __str__
+
+
+def short_dtype(dtype: np.dtype) -> str:
+    """`f64`, `f32`, `i64`, `u8`, `bool`: how dtypes are written in printed IR."""
+    return "bool" if dtype == np.bool_ else f"{dtype.kind}{dtype.itemsize * 8}"
+
+
+def aval_of(x: np.ndarray | np.generic) -> ArrayAval:
+    """The aval of a NumPy array or scalar."""
+    return ArrayAval(x.shape, x.dtype)
+
+
+def is_differentiable(dtype: np.dtype) -> bool:
+    """Whether values of this dtype carry derivatives: real floating point only."""
+    return dtype.kind == "f"

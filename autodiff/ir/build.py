@@ -1,0 +1,137 @@
+"""Building blocks: who receives the instructions that ops emit.
+
+An op called on operands emits one instruction to the *current emitter* of the thread. A
+`Builder` is the emitter that collects instructions into a `Block`; the tape's recorder
+(`frontends/tape.py`) is the one in force when no block is being built. Which emitter is
+current is a matter of context, not of the operands: rules need not know who runs them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, Protocol
+
+import numpy as np
+
+from autodiff.errors import DTypeError, InternalError
+from autodiff.ir.aval import ArrayAval
+from autodiff.ir.core import Block, Instr, Literal, Op, Operand, Params, Value
+
+_PYTHON_DTYPES = {bool: np.dtype(np.bool_), int: np.dtype(np.int64), float: np.dtype(np.float64)}
+PYTHON_SCALARS = (bool, int, float)
+
+
+class Emitter(Protocol):
+    """Receives emitted instructions and turns foreign objects into operands."""
+
+    def emit(self, op: Any, operands: tuple[Operand, ...], params: Params) -> tuple[Any, ...]: ...
+
+    def lift(self, x: object) -> Operand: ...
+
+
+class _Current(threading.local):
+    stack: list[Emitter]
+
+    def __init__(self) -> None:
+        self.stack = []
+
+
+_current = _Current()
+_default: list[Emitter] = []
+
+
+def set_default_emitter(emitter: Emitter) -> None:
+    """Name the emitter in force outside every block (the tape's recorder)."""
+    _default[:] = [emitter]
+
+
+def emitter() -> Emitter:
+    """The emitter that receives instructions now, in this thread."""
+    stack = _current.stack
+    if stack:
+        return stack[-1]
+    if not _default:
+        raise InternalError("an op was used outside of every block and no recorder is installed")
+    return _default[0]
+
+
+@contextmanager
+def emitting_to(target: Emitter) -> Iterator[None]:
+    """Make `target` the current emitter of this thread inside the `with` block."""
+    _current.stack.append(target)
+    try:
+        yield
+    finally:
+        _current.stack.pop()
+
+
+@lru_cache(maxsize=65536)
+def _infer(op: Op, avals: tuple[ArrayAval, ...], items: tuple[tuple[str, Any], ...]) -> tuple[ArrayAval, ...]:
+    return op.infer(*avals, **dict(items))
+
+
+def infer(op: Op, operands: tuple[Operand, ...], params: Params) -> tuple[ArrayAval, ...]:
+    """Avals of an op's results, memoised: a shape rule costs ten times a look-up."""
+    return _infer(op, tuple([o.aval for o in operands]), tuple(params.items()))
+
+
+def literal(value: bool | int | float | np.generic, dtype: np.dtype | None = None) -> Literal:
+    """A literal of the given dtype (default: NumPy's for the Python type)."""
+    if isinstance(value, np.generic):
+        dtype, value = dtype or value.dtype, value.item()
+    dtype = dtype or _PYTHON_DTYPES[type(value)]
+    return Literal(dtype.type(value).item(), ArrayAval((), dtype))
+
+
+class Builder:
+    """Collects emitted instructions into a block."""
+
+    def __init__(self, avals: Iterable[ArrayAval] = (), hints: Iterable[str] = ()) -> None:
+        avals = tuple(avals)
+        names = tuple(hints) or ("",) * len(avals)
+        self.params: tuple[Value, ...] = tuple(map(Value, avals, names))
+        self.instrs: list[Instr] = []
+
+    def lift(self, x: object) -> Operand:
+        if isinstance(x, Operand):
+            return x
+        if type(x) in PYTHON_SCALARS or isinstance(x, np.generic):
+            return literal(x)  # type: ignore[arg-type]
+        raise DTypeError(f"cannot use an object of type {type(x).__name__} as an operand")
+
+    def emit(self, op: Any, operands: tuple[Operand, ...], params: Params) -> tuple[Value, ...]:
+        results = tuple(map(Value, infer(op, operands, params)))
+        self.instrs.append(Instr(op, operands, params, results))
+        return results
+
+    def block(self, results: Iterable[object]) -> Block:
+        """The finished block with these results."""
+        return Block(self.params, self.instrs, tuple(map(self.lift, results)))
+
+
+@contextmanager
+def building(avals: Iterable[ArrayAval], hints: Iterable[str] = ()) -> Iterator[Builder]:
+    """Build a block: ops used inside the `with` emit into the builder it yields."""
+    builder = Builder(avals, hints)
+    with emitting_to(builder):
+        yield builder
+
+
+def inline(block: Block, args: Iterable[object]) -> tuple[Any, ...]:
+    """Emit every instruction of `block`, applied to `args`, to the current emitter."""
+    target = emitter()
+    env: dict[Operand, Operand] = dict(zip(block.params, map(target.lift, args), strict=True))
+
+    def read(operand: Operand) -> Operand:
+        return operand if isinstance(operand, Literal) else env[operand]
+
+    for instr in block.instrs:
+        outs = target.emit(instr.op, tuple(map(read, instr.operands)), instr.params)
+        for old, new in zip(instr.results, outs, strict=True):
+            if old.hint and isinstance(new, Value) and not new.hint:
+                new.hint = old.hint
+            env[old] = new
+    return tuple(map(read, block.results))

@@ -1,0 +1,189 @@
+"""The IR: closed blocks of single-assignment instructions.
+
+    block   = ( value* params, instr* instrs, operand* results )
+    instr   = ( op op, operand* operands, params params, block* blocks, value* results )
+    operand = value | literal
+    aval    = array( int* shape, dtype dtype )
+
+What holds of every block (`ir.verify` checks it, one test each):
+
+* closed: an operand is a literal, a parameter, or the result of an earlier instruction;
+* single assignment: a value is defined once;
+* typed: the avals of the results are what `op.infer` says;
+* pure: no instruction writes an operand; memory exists only in `backends/numba`.
+
+Start with `Block`, then `build.Builder`, then `backends/interpreter.py`: thirty lines
+that define what a block means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from autodiff.ir.aval import ArrayAval
+
+Params = Mapping[str, Any]
+
+
+class Op(Protocol):
+    """What the IR needs to know of an op; `ops.families` holds the real ones."""
+
+    name: str
+
+    @property
+    def size_params(self) -> tuple[str, ...]: ...
+
+    def infer(self, *avals: ArrayAval, **params: Any) -> tuple[ArrayAval, ...]: ...
+
+
+# Rules read like calculus (`ct * 2 * x`) because operands have operators. What the operators
+# emit is decided one layer up: `ops.arithmetic` hands its ops in here, once, at import.
+OPERATORS: dict[str, Callable[..., Any]] = {}
+
+
+class Operand:
+    """What an instruction can read: a `Value` or a `Literal`; carries Python's operators."""
+
+    __slots__ = ()
+    aval: ArrayAval
+    weak: bool = False  # a Python scalar: takes the dtype of what it meets (NEP 50)
+
+    def __add__(self, other: Any) -> Any:
+        return OPERATORS["add"](self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return OPERATORS["add"](other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return OPERATORS["sub"](self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return OPERATORS["sub"](other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return OPERATORS["mul"](self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return OPERATORS["mul"](other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return OPERATORS["div"](self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return OPERATORS["div"](other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return OPERATORS["floordiv"](self, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return OPERATORS["floordiv"](other, self)
+
+    def __mod__(self, other: Any) -> Any:
+        return OPERATORS["mod"](self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return OPERATORS["mod"](other, self)
+
+    def __pow__(self, other: Any) -> Any:
+        return OPERATORS["pow"](self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return OPERATORS["pow"](other, self)
+
+    def __neg__(self) -> Any:
+        return OPERATORS["neg"](self)
+
+    def __pos__(self) -> Any:
+        return OPERATORS["pos"](self)
+
+    def __abs__(self) -> Any:
+        return OPERATORS["abs"](self)
+
+    def __invert__(self) -> Any:
+        return OPERATORS["logical_not"](self)
+
+    def __and__(self, other: Any) -> Any:
+        return OPERATORS["logical_and"](self, other)
+
+    def __rand__(self, other: Any) -> Any:
+        return OPERATORS["logical_and"](other, self)
+
+    def __or__(self, other: Any) -> Any:
+        return OPERATORS["logical_or"](self, other)
+
+    def __ror__(self, other: Any) -> Any:
+        return OPERATORS["logical_or"](other, self)
+
+    def __xor__(self, other: Any) -> Any:
+        return OPERATORS["logical_xor"](self, other)
+
+    def __rxor__(self, other: Any) -> Any:
+        return OPERATORS["logical_xor"](other, self)
+
+    def __lt__(self, other: Any) -> Any:
+        return OPERATORS["less"](self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return OPERATORS["less_equal"](self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return OPERATORS["greater"](self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return OPERATORS["greater_equal"](self, other)
+
+
+class Value(Operand):
+    """Something computed, or a parameter of a block. Compared and hashed by identity."""
+
+    __slots__ = ("aval", "hint")
+
+    def __init__(self, aval: ArrayAval, hint: str = "") -> None:
+        self.aval = aval
+        self.hint = hint
+
+
+class Literal(Operand):
+    """A scalar known when the program was recorded."""
+
+    __slots__ = ("aval", "value")
+
+    def __init__(self, value: bool | int | float, aval: ArrayAval) -> None:
+        self.aval = aval
+        self.value = value
+
+
+class Instr:
+    """One use of an op. `location` is the user's (file, line) when it is known."""
+
+    __slots__ = ("blocks", "location", "op", "operands", "params", "results")
+
+    def __init__(
+        self,
+        op: Op,
+        operands: tuple[Any, ...],
+        params: Params,
+        results: tuple[Any, ...],
+        blocks: tuple[Block, ...] = (),
+        location: tuple[str, int] | None = None,
+    ) -> None:
+        self.op = op
+        self.operands = operands
+        self.params = params
+        self.results = results
+        self.blocks = blocks
+        self.location = location
+
+    def __repr__(self) -> str:
+        return f"Instr({self.op.name})"
+
+
+@dataclass(eq=False, slots=True)
+class Block:
+    """A closed straight-line program: parameters, instructions in order, results."""
+
+    params: tuple[Value, ...]
+    instrs: list[Instr] = field(default_factory=list)
+    results: tuple[Any, ...] = ()

@@ -1,0 +1,82 @@
+"""Blocks as text: one line an instruction, names from hints, stable from run to run.
+
+    (x: f64[3], w: f64[3]) {
+      v0: f64[3] = mul x w
+      v1: f64[] = sum[axes=(0,)] v0
+      return v1
+    }
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autodiff.ir.aval import short_dtype
+from autodiff.ir.core import Block, Instr, Literal, Operand
+
+
+class Namer:
+    """Gives every value of a block a name: its hint, made unique, or `v0`, `v1`, ..."""
+
+    def __init__(self, reserved: tuple[str, ...] = ()) -> None:
+        self._names: dict[Operand, str] = {}
+        self._taken: set[str] = set(reserved)
+        self._fresh = 0
+
+    def __call__(self, operand: Operand) -> str:
+        name = self._names.get(operand)
+        if name is None:
+            name = self._names[operand] = self.fresh(getattr(operand, "hint", ""))
+        return name
+
+    def fresh(self, hint: str = "") -> str:
+        """A name nobody has yet, made from `hint` when there is one."""
+        name, k = hint, 1
+        while not name or name in self._taken:
+            if hint:
+                name, k = f"{hint}_{k}", k + 1
+            else:
+                name, self._fresh = f"v{self._fresh}", self._fresh + 1
+        self._taken.add(name)
+        return name
+
+
+def pretty(block: Block) -> str:
+    """The block as readable text."""
+    name = Namer()
+    head = ", ".join(f"{name(p)}: {p.aval}" for p in block.params)
+    lines = [f"({head}) {{"]
+    lines += [f"  {_instr(i, name)}" for i in block.instrs]
+    lines += [f"  return {', '.join(_operand(r, name) for r in block.results)}", "}"]
+    return "\n".join(lines)
+
+
+def _instr(instr: Instr, name: Namer) -> str:
+    # Operands first: names must be given in the order in which values are defined.
+    operands = " ".join(_operand(o, name) for o in instr.operands)
+    results = ", ".join(f"{name(r)}: {r.aval}" for r in instr.results)
+    params = ", ".join(f"{k}={format_param(v)}" for k, v in instr.params.items())
+    return f"{results} = {instr.op.name}{f'[{params}]' if params else ''} {operands}".rstrip()
+
+
+def _operand(operand: Operand, name: Namer) -> str:
+    return format_literal(operand) if isinstance(operand, Literal) else name(operand)
+
+
+def format_literal(literal: Literal) -> str:
+    """A literal with its dtype where that is not the one Python would give it."""
+    plain = {bool: "bool", int: "i64", float: "f64"}[type(literal.value)]
+    dtype = short_dtype(literal.aval.dtype)
+    return repr(literal.value) if dtype == plain else f"{literal.value!r}:{dtype}"
+
+
+def format_param(value: Any) -> str:
+    """A static parameter as text."""
+    if isinstance(value, np.dtype):
+        return short_dtype(value)
+    if isinstance(value, tuple):
+        inner = ", ".join(map(format_param, value))
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    return repr(value)

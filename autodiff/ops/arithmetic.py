@@ -1,0 +1,161 @@
+"""Arithmetic, comparison and logic: one line an op.
+
+Rules at kinks, the same everywhere: a tie of `maximum`/`minimum` gives each side half,
+`abs` has slope 0 at 0, `clip` has slope 1 on its bounds, `sign`, `floor` and their kind
+have slope 0 everywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autodiff.ir.core import OPERATORS
+from autodiff.ops.families import (
+    Elementwise,
+    add,
+    equal,
+    logical_and,
+    logical_not,
+    mul,
+    neg,
+    select,
+)
+from autodiff.ops.promotion import common_types
+
+POSITIVE = ((0.2, 3.0),)
+NONZERO = ((-2.0, 2.0), (0.5, 2.0))
+
+sub = Elementwise("sub", np.subtract, "({0} - {1})", (lambda z, x, y: 1.0, lambda z, x, y: -1.0))
+div = Elementwise(
+    "div", np.true_divide, "({0} / {1})", (lambda z, x, y: 1.0 / y, lambda z, x, y: -z / y), domain=NONZERO
+)
+floordiv = Elementwise("floordiv", np.floor_divide, "({0} // {1})", (None, None), domain=NONZERO)
+mod = Elementwise(
+    "mod", np.remainder, "mod({0}, {1})", (lambda z, x, y: 1.0, lambda z, x, y: -floordiv(x, y)), domain=NONZERO
+)
+fmod = Elementwise(
+    "fmod", np.fmod, "fmod({0}, {1})", (lambda z, x, y: 1.0, lambda z, x, y: -trunc(x / y)), domain=NONZERO
+)
+
+
+absolute = Elementwise("abs", np.absolute, "abs({0})", (lambda y, x: sign(x),))
+fabs = Elementwise("fabs", np.fabs, "abs({0})", (lambda y, x: sign(x),))
+positive = Elementwise("pos", np.positive, "(+{0})", (lambda y, x: 1.0,))
+square = Elementwise("square", np.square, "({0} * {0})", (lambda y, x: 2.0 * x,))
+reciprocal = Elementwise("reciprocal", np.reciprocal, "(1.0 / {0})", (lambda y, x: -y * y,), domain=POSITIVE)
+
+sign = Elementwise("sign", np.sign, "sign({0})", (None,))
+floor = Elementwise("floor", np.floor, "floor({0})", (None,))
+ceil = Elementwise("ceil", np.ceil, "ceil({0})", (None,))
+rint = Elementwise("rint", np.rint, "rint({0})", (None,))
+trunc = Elementwise("trunc", np.trunc, "trunc({0})", (None,))
+
+
+def _half_at_tie(ahead: Any, x: Any, y: Any) -> Any:
+    return select(equal(x, y), 0.5, select(ahead, 1.0, 0.0))
+
+
+maximum = Elementwise(
+    "maximum",
+    np.maximum,
+    "maximum({0}, {1})",
+    (lambda z, x, y: _half_at_tie(x > y, x, y), lambda z, x, y: _half_at_tie(y > x, x, y)),
+    masks=(lambda z, x, y: x >= y, lambda z, x, y: y >= x),
+)
+minimum = Elementwise(
+    "minimum",
+    np.minimum,
+    "minimum({0}, {1})",
+    (lambda z, x, y: _half_at_tie(x < y, x, y), lambda z, x, y: _half_at_tie(y < x, x, y)),
+    masks=(lambda z, x, y: x <= y, lambda z, x, y: y <= x),
+)
+fmax = Elementwise(
+    "fmax",
+    np.fmax,
+    "fmax({0}, {1})",
+    (lambda z, x, y: _half_at_tie(x > y, x, y), lambda z, x, y: _half_at_tie(y > x, x, y)),
+    masks=(lambda z, x, y: x >= y, lambda z, x, y: y >= x),
+)
+fmin = Elementwise(
+    "fmin",
+    np.fmin,
+    "fmin({0}, {1})",
+    (lambda z, x, y: _half_at_tie(x < y, x, y), lambda z, x, y: _half_at_tie(y < x, x, y)),
+    masks=(lambda z, x, y: x <= y, lambda z, x, y: y <= x),
+)
+
+
+def _clip(x: Any, low: Any, high: Any) -> Any:
+    return np.minimum(np.maximum(x, low), high)
+
+
+clip = Elementwise(
+    "clip",
+    _clip,
+    "minimum(maximum({0}, {1}), {2})",
+    (lambda z, x, low, high: 1.0, lambda z, x, low, high: 1.0, lambda z, x, low, high: 1.0),
+    domain=((-2.0, 2.0), (-1.0, -0.5), (0.5, 1.0)),
+    types=common_types,
+    masks=(
+        lambda z, x, low, high: logical_and(x >= low, x <= high),
+        lambda z, x, low, high: logical_and(x < low, low <= high),
+        lambda z, x, low, high: logical_or(x > high, low > high),
+    ),
+)
+
+less = Elementwise("less", np.less, "({0} < {1})", (None, None), blocked=(0, 1))
+less_equal = Elementwise("less_equal", np.less_equal, "({0} <= {1})", (None, None), blocked=(0, 1))
+greater = Elementwise("greater", np.greater, "({0} > {1})", (None, None), blocked=(0, 1))
+greater_equal = Elementwise("greater_equal", np.greater_equal, "({0} >= {1})", (None, None), blocked=(0, 1))
+logical_or = Elementwise("logical_or", np.logical_or, "({0} | {1})", (None, None), blocked=(0, 1))
+logical_xor = Elementwise("logical_xor", np.logical_xor, "({0} ^ {1})", (None, None), blocked=(0, 1))
+isnan = Elementwise("isnan", np.isnan, "isnan({0})", (None,), blocked=(0,))
+isinf = Elementwise("isinf", np.isinf, "isinf({0})", (None,), blocked=(0,))
+isfinite = Elementwise("isfinite", np.isfinite, "isfinite({0})", (None,), blocked=(0,))
+
+
+def _first(x: Any, _: Any) -> Any:
+    return x
+
+
+# `tie(x, source)` is x, and connected to `source` with derivative zero: the gradient of a
+# linear function is a constant, and its derivative is 0, not "unconnected".
+tie = Elementwise(
+    "tie",
+    lambda x, source: np.broadcast_to(x, np.broadcast_shapes(np.shape(x), np.shape(source)))[()],
+    "{0}",
+    (lambda z, x, source: 1.0, None),
+    types=lambda kinds: (kinds, kinds[0]),
+)
+
+
+def _unchanged(x: Any) -> Any:
+    return x
+
+
+stop_gradient = Elementwise("stop_gradient", _unchanged, "{0}", (None,), types=common_types, blocked=(0,))
+identity = Elementwise("identity", _unchanged, "{0}", (lambda y, x: 1.0,), types=common_types)
+
+OPERATORS.update(
+    {
+        "add": add,
+        "sub": sub,
+        "mul": mul,
+        "div": div,
+        "floordiv": floordiv,
+        "mod": mod,
+        "neg": neg,
+        "pos": positive,
+        "abs": absolute,
+        "less": less,
+        "less_equal": less_equal,
+        "greater": greater,
+        "greater_equal": greater_equal,
+        "logical_and": logical_and,
+        "logical_or": logical_or,
+        "logical_xor": logical_xor,
+        "logical_not": logical_not,
+    }
+)

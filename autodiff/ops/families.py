@@ -1,0 +1,394 @@
+"""The families of ops, and the few ops their calculus is written in.
+
+A family owns the algorithm (shape rule, jvp, vjp, what the kernel is made of); a member
+owns the formula. Lowering reads the family, never an op's name:
+
+| family        | the op supplies                                | the kernel                          |
+|---------------|------------------------------------------------|-------------------------------------|
+| `Elementwise` | NumPy function, scalar expression, partials    | an expression inside any nest       |
+| `Reduction`   | NumPy function, identity, combine, derivative  | an accumulator of a nest            |
+| `Movement`    | NumPy function, shape rule, transpose          | index arithmetic, no memory         |
+| `Call`        | NumPy function, shape rule, jvp, vjp, a loop   | a native function between nests     |
+| `Composite`   | NumPy function, derivative, an expansion       | whatever it expands to              |
+
+Derivative rules *emit IR*; they never see an ndarray. Names: `ct` is the cotangent of the
+result, `t` a tangent, `y` the result, `x` an operand. A rule may return `Masked(ct, mask)`:
+a cotangent that is structurally zero where `mask` is False. The mask travels back through
+the elementwise ops that only this path needs, so `0 * inf` never happens in a lane that
+`where` did not take, while a cotangent that merely happens to be 0 is not special.
+
+Each op also says how it is tested: `examples` are the inputs from which its tests are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from autodiff.errors import InternalError, ShapeError
+from autodiff.ir.aval import ArrayAval, Shape, is_differentiable
+from autodiff.ir.build import PYTHON_SCALARS, emitter, literal
+from autodiff.ir.core import Literal, Operand
+from autodiff.ops.op import Active, Arrays, Example, Masked, Op
+from autodiff.ops.promotion import Types, common_types, select_types, ufunc_types
+
+
+# ---- elementwise -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Elementwise(Op):
+    """One number from one number of each operand, with NumPy's broadcasting.
+
+    `scalar` is the expression on scalars, a template such as `"({0} * {1})"`, in the Python
+    that `backends/numba/source.py` documents. `partials[k](y, *x)` is dy/dx_k; None in the
+    table is a derivative that is zero everywhere. `masks[k](y, *x)`, where given, says in
+    which lanes the result depends on operand k at all.
+    """
+
+    name: str
+    numpy: Callable[..., Any]
+    scalar: str
+    partials: tuple[Callable[..., Any] | None, ...]
+    domain: tuple[tuple[float, float], ...] = ()
+    types: Types | None = None
+    masks: tuple[Callable[..., Any] | None, ...] = ()
+    blocked: tuple[int, ...] = ()  # operands through which no derivative path runs
+    keeps_mask = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.types is None:
+            if not isinstance(self.numpy, np.ufunc):
+                raise InternalError(f"{self.name}: say which `types` it takes, its NumPy function is no ufunc")
+            object.__setattr__(self, "types", ufunc_types(self.numpy))
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        assert self.types is not None
+        (result,) = emitter().emit(self, tuple(promoted(self.types, args)), params)
+        return result
+
+    def connects(self, position: int) -> bool:
+        return position not in self.blocked
+
+    def infer(self, *avals: ArrayAval, **params: Any) -> tuple[ArrayAval, ...]:
+        assert self.types is not None
+        _, dtype = self.types(tuple(a.dtype for a in avals))
+        return (ArrayAval(broadcast_shapes(self.name, [a.shape for a in avals]), dtype),)
+
+    def evaluate(self, *arrays: Any, **params: Any) -> Arrays:
+        return (self.numpy(*arrays),)
+
+    def _partial(self, k: int, y: Any, operands: Sequence[Any]) -> Any:
+        rule = self.partials[k]
+        partial = None if rule is None else rule(y, *operands)
+        return None if isinstance(partial, float) and partial == 0.0 else partial
+
+    def _mask(self, k: int, y: Any, operands: Sequence[Any]) -> Any:
+        rule = self.masks[k] if self.masks else None
+        return None if rule is None else rule(y, *operands)
+
+    def jvp(self, tangents: Sequence[Any], y: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
+        total = None
+        for k, t in enumerate(tangents):
+            partial = None if t is None else self._partial(k, y, operands)
+            if partial is None:
+                continue
+            part, mask = times(t, partial), self._mask(k, y, operands)
+            part = part if mask is None else select(mask, part, 0.0)
+            total = part if total is None else add(total, part)
+        return None if total is None else broadcast_to(total, y.aval.shape)
+
+    def vjp(self, ct: Any, y: Any, operands: Sequence[Any], params: dict[str, Any], active: Active) -> list[Any]:
+        ct, mask = ct if isinstance(ct, Masked) else (ct, None)
+        return [
+            self._pull(k, ct, mask, y, operands) if wanted else None for k, wanted in enumerate(active)
+        ]
+
+    def _pull(self, k: int, ct: Any, mask: Any, y: Any, operands: Sequence[Any]) -> Any:
+        """The cotangent of operand k: masked, and added up to its shape."""
+        partial = self._partial(k, y, operands)
+        if partial is None:
+            return None
+        own, aval = self._mask(k, y, operands), operands[k].aval
+        lanes = mask if own is None else own if mask is None else logical_and(own, mask)
+        ct_x = times(ct, partial)
+        # A constant partial is finite: zero stays zero, and only a new mask needs selecting.
+        if lanes is not None and (own is not None or not isinstance(partial, float)):
+            ct_x = select(lanes, ct_x, 0.0)
+        if ct_x.aval.shape == aval.shape:
+            return ct_x if lanes is None else Masked(ct_x, lanes)
+        return sum_to(broadcast_to(ct_x, y.aval.shape), aval.shape)
+
+
+def times(ct: Any, partial: Any) -> Any:
+    """`ct * partial`, where the constants 1.0 and -1.0 cost nothing."""
+    if isinstance(partial, float):
+        return ct if partial == 1.0 else neg(ct) if partial == -1.0 else mul(ct, partial)
+    return mul(ct, partial)
+
+
+@lru_cache(maxsize=4096)
+def _broadcast(shapes: tuple[Shape, ...]) -> Shape | None:
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        return None
+
+
+def broadcast_shapes(name: str, shapes: Sequence[Shape]) -> Shape:
+    """NumPy's broadcast of the shapes; a `ShapeError` names them when there is none."""
+    result = _broadcast(tuple(shapes))
+    if result is None:
+        listed = " and ".join(map(str, shapes))
+        raise ShapeError(
+            f"{name}: shapes {listed} do not broadcast",
+            "trailing axes must be equal or 1; insert an axis with x[:, None] or reshape one operand",
+        )
+    return result
+
+
+def promoted(types: Types, args: Sequence[Any]) -> list[Operand]:
+    """The operands, converted to the dtypes the op works in. Python scalars adapt."""
+    target = emitter()
+    lifted = [a if type(a) in PYTHON_SCALARS else target.lift(a) for a in args]
+    kinds = tuple([_kind(a) for a in lifted])
+    dtypes, _ = types(kinds)
+    return [_converted(a, dtype) for a, dtype in zip(lifted, dtypes, strict=True)]
+
+
+def _kind(a: Any) -> Any:
+    if not isinstance(a, Operand):
+        return type(a)
+    if a.weak:
+        return {"b": bool, "i": int, "f": float}[a.aval.dtype.kind]
+    return a.aval.dtype
+
+
+def _converted(a: Any, dtype: np.dtype) -> Operand:
+    if not isinstance(a, Operand):
+        return literal(a, dtype)
+    if a.aval.dtype == dtype:
+        return a
+    if isinstance(a, Literal):
+        return literal(a.value, dtype)
+    return cast(a, dtype=dtype)  # type: ignore[no-any-return]
+
+
+# ---- reductions --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Reduction(Op):
+    """Combine along `axes`, which disappear. `combine` is an expression of `{acc}` and `{x}`.
+
+    `derivative(ct, y, x)` emits the cotangent of x, where `ct` and `y` have been broadcast
+    back to the shape of x; `tangent(t, y, x, axes)` emits the tangent of the result.
+    """
+
+    name: str
+    numpy: Callable[..., Any]
+    combine: str
+    identity: Callable[[np.dtype], float]
+    derivative: Callable[..., Any] | None
+    tangent: Callable[..., Any] | None
+    domain: tuple[float, float] = (-3.0, 3.0)
+    types: Types = common_types
+    empty: bool = True  # whether it is defined for no elements
+
+    def infer(self, x: ArrayAval, *, axes: tuple[int, ...]) -> tuple[ArrayAval, ...]:
+        if not self.empty and any(x.shape[k] == 0 for k in axes):
+            raise ShapeError(f"{self.name} of zero elements has no value: shape {x.shape}", "check for empty input")
+        dtype = self.types((x.dtype,))[1]
+        return (ArrayAval(tuple(n for k, n in enumerate(x.shape) if k not in axes), dtype),)
+
+    def evaluate(self, x: Any, *, axes: tuple[int, ...]) -> Arrays:
+        return (self.numpy(x, axis=axes),)
+
+    def jvp(self, tangents: Sequence[Any], y: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
+        assert self.tangent is not None
+        return self.tangent(tangents[0], y, operands[0], params["axes"])
+
+    def vjp(self, ct: Any, y: Any, operands: Sequence[Any], params: dict[str, Any], active: Active) -> list[Any]:
+        assert self.derivative is not None
+        x, axes = operands[0], params["axes"]
+        return [self.derivative(restore(ct, x.aval.shape, axes), restore(y, x.aval.shape, axes), x, axes)]
+
+
+def restore(y: Any, shape: Shape, axes: tuple[int, ...]) -> Any:
+    """Put reduced axes back and repeat along them."""
+    kept = tuple(k for k in range(len(shape)) if k not in axes)
+    return broadcast(y, shape=shape, dims=kept)
+
+
+# ---- movement ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Movement(Op):
+    """Moves elements, computes nothing: linear, so its jvp is itself.
+
+    `transpose(ct, x_aval, **params)` is the linear transpose, `shape(aval, **params)` the
+    shape rule; both in terms of other movements and sums.
+    """
+
+    name: str
+    numpy: Callable[..., Any]
+    shape: Callable[..., Shape]
+    transpose: Callable[..., Any]
+    size_params: tuple[str, ...] = ()
+    examples: tuple[Example, ...] = ()
+
+    def infer(self, x: ArrayAval, **params: Any) -> tuple[ArrayAval, ...]:
+        return (ArrayAval(self.shape(x.shape, **params), x.dtype),)
+
+    def evaluate(self, x: Any, **params: Any) -> Arrays:
+        return (self.numpy(x, **params),)
+
+    def jvp(self, tangents: Sequence[Any], y: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
+        return self(tangents[0], **params)
+
+    def vjp(self, ct: Any, y: Any, operands: Sequence[Any], params: dict[str, Any], active: Active) -> list[Any]:
+        return [self.transpose(ct, operands[0].aval.shape, **params)]
+
+
+# ---- the ops that the calculus of the families is written in -------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Cast(Op):
+    """Convert to another dtype; the cotangent is converted back."""
+
+    name: str = "cast"
+    scalar = "{dtype}({0})"
+    keeps_mask = True
+    examples = (Example(((3,),), {"dtype": np.dtype(np.float32)}), Example(((2, 2),), {"dtype": np.dtype(np.int64)}))
+
+    def infer(self, x: ArrayAval, *, dtype: np.dtype) -> tuple[ArrayAval, ...]:
+        return (ArrayAval(x.shape, dtype),)
+
+    def evaluate(self, x: Any, *, dtype: np.dtype) -> Arrays:
+        with np.errstate(invalid="ignore", over="ignore"):
+            return (np.asarray(x).astype(dtype)[()],)
+
+    def jvp(self, tangents: Sequence[Any], y: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
+        return self(tangents[0], **params) if is_differentiable(params["dtype"]) else None
+
+    def vjp(self, ct: Any, y: Any, operands: Sequence[Any], params: dict[str, Any], active: Active) -> list[Any]:
+        back = operands[0].aval.dtype
+        if isinstance(ct, Masked):
+            return [Masked(self(ct.value, dtype=back), ct.mask)]
+        return [self(ct, dtype=back)]
+
+
+def _broadcast_shape(x: Shape, *, shape: Shape, dims: tuple[int, ...]) -> Shape:
+    return shape
+
+
+def _broadcast_numpy(x: Any, *, shape: Shape, dims: tuple[int, ...]) -> Any:
+    inner = [1] * len(shape)
+    for k, d in enumerate(dims):
+        inner[d] = np.shape(x)[k]
+    return np.broadcast_to(np.reshape(x, inner), shape)
+
+
+def _broadcast_transpose(ct: Any, x: Shape, *, shape: Shape, dims: tuple[int, ...]) -> Any:
+    repeated = [k for k in range(len(shape)) if k not in dims]
+    repeated += [d for k, d in enumerate(dims) if x[k] == 1 and shape[d] != 1]
+    summed = reduce_sum(ct, axes=tuple(sorted(repeated))) if repeated else ct
+    return summed if summed.aval.shape == x else reshape(summed, shape=x)
+
+
+def _reshape_numpy(x: Any, *, shape: Shape) -> Any:
+    return np.reshape(x, shape)
+
+
+
+
+cast = Cast()
+
+add = Elementwise("add", np.add, "({0} + {1})", (lambda z, x, y: 1.0, lambda z, x, y: 1.0))
+mul = Elementwise("mul", np.multiply, "({0} * {1})", (lambda z, x, y: y, lambda z, x, y: x))
+neg = Elementwise("neg", np.negative, "(-{0})", (lambda y, x: -1.0,))
+not_equal = Elementwise("not_equal", np.not_equal, "({0} != {1})", (None, None), blocked=(0, 1))
+equal = Elementwise("equal", np.equal, "({0} == {1})", (None, None), blocked=(0, 1))
+logical_and = Elementwise("logical_and", np.logical_and, "({0} & {1})", (None, None), blocked=(0, 1))
+logical_not = Elementwise("logical_not", np.logical_not, "(not {0})", (None,), blocked=(0,))
+select = Elementwise(
+    "select",
+    np.where,
+    "({1} if {0} else {2})",
+    (None, lambda z, c, x, y: 1.0, lambda z, c, x, y: 1.0),
+    types=select_types,
+    masks=(None, lambda z, c, x, y: c, lambda z, c, x, y: logical_not(c)),
+    blocked=(0,),
+)
+
+reduce_sum = Reduction(
+    "sum",
+    np.sum,
+    "({acc} + {x})",
+    lambda dtype: 0,
+    derivative=lambda ct, y, x, axes: ct,
+    tangent=lambda t, y, x, axes: reduce_sum(t, axes=axes),
+    types=lambda kinds: (kinds, _sum_dtype(kinds[0])),
+)
+broadcast = Movement(
+    "broadcast",
+    _broadcast_numpy,
+    _broadcast_shape,
+    _broadcast_transpose,
+    size_params=("shape",),
+    examples=(
+        Example(((3,),), {"shape": (2, 3), "dims": (1,)}),
+        Example(((2,),), {"shape": (2, 3), "dims": (0,)}),
+        Example(((1, 3),), {"shape": (4, 2, 3), "dims": (1, 2)}),
+        Example(((),), {"shape": (2, 2), "dims": ()}),
+    ),
+)
+reshape = Movement(
+    "reshape",
+    _reshape_numpy,
+    lambda x, *, shape: shape,
+    lambda ct, x, *, shape: reshape(ct, shape=x),
+    size_params=("shape",),
+    examples=(Example(((2, 6),), {"shape": (3, 4)}), Example(((),), {"shape": (1, 1)}), Example(((1, 1),), {"shape": ()})),
+)
+
+
+@lru_cache(maxsize=64)
+def _sum_dtype(dtype: np.dtype) -> np.dtype:
+    return np.sum(np.zeros(1, dtype)).dtype
+
+
+def broadcast_to(x: Any, shape: Shape) -> Any:
+    """NumPy's `broadcast_to`: trailing axes line up."""
+    if x.aval.shape == shape:
+        return x
+    offset = len(shape) - x.aval.ndim
+    return broadcast(x, shape=shape, dims=tuple(range(offset, len(shape))))
+
+
+def sum_to(ct: Any, shape: Shape) -> Any:
+    """Undo broadcasting: add a cotangent up to the shape of its primal."""
+    if ct.aval.shape == shape:
+        return ct
+    offset = ct.aval.ndim - len(shape)
+    return _broadcast_transpose(ct, shape, shape=ct.aval.shape, dims=tuple(range(offset, ct.aval.ndim)))
+
+
+def zeros_like(aval: ArrayAval) -> Any:
+    """A zero of this aval: a literal, broadcast."""
+    return full(aval, 0)
+
+
+def full(aval: ArrayAval, value: float) -> Any:
+    """A constant array of this aval."""
+    zero = emitter().lift(literal(value, aval.dtype))
+    return broadcast(zero, shape=aval.shape, dims=()) if aval.shape else zero
+
+

@@ -1,0 +1,46 @@
+"""Which dtypes an op works in: NumPy's own promotion rules, asked once and remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from autodiff.errors import DTypeError
+
+Kinds = tuple[Any, ...]  # dtypes, and Python's bool/int/float for scalars that adapt (NEP 50)
+Types = Callable[[Kinds], tuple[tuple[np.dtype, ...], np.dtype]]
+
+
+def ufunc_types(ufunc: np.ufunc) -> Types:
+    """NumPy's own promotion for this ufunc."""
+
+    @lru_cache(maxsize=4096)
+    def types(kinds: Kinds) -> tuple[tuple[np.dtype, ...], np.dtype]:
+        try:
+            *ins, out = ufunc.resolve_dtypes((*kinds, None))
+        except TypeError:
+            names = ", ".join(k.__name__ if isinstance(k, type) else str(k) for k in kinds)
+            raise DTypeError(f"{ufunc.__name__} does not take dtypes ({names})", "convert to a float dtype") from None
+        return tuple(ins), out
+
+    return types
+
+
+@lru_cache(maxsize=4096)
+def common(kinds: Kinds) -> np.dtype:
+    return np.result_type(*(k(0) if isinstance(k, type) else k for k in kinds))
+
+
+def select_types(kinds: Kinds) -> tuple[tuple[np.dtype, ...], np.dtype]:
+    """A condition, then branches of one common dtype."""
+    dtype = common(kinds[1:])
+    return (np.dtype(np.bool_), *(dtype for _ in kinds[1:])), dtype
+
+
+def common_types(kinds: Kinds) -> tuple[tuple[np.dtype, ...], np.dtype]:
+    """All operands, and the result, of one common dtype."""
+    dtype = common(kinds)
+    return tuple(dtype for _ in kinds), dtype

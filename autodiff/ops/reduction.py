@@ -1,0 +1,280 @@
+"""Reductions and scans along axes.
+
+`max` and `min` share the cotangent equally between tied elements. `prod` and `cumprod` are
+differentiated through a first-order linear recurrence, which is exact with zeros among the
+factors and closed under differentiation (Blelloch, "Prefix sums and their applications", 1990).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from autodiff.ir.aval import ArrayAval
+from autodiff.ops.arithmetic import isfinite, stop_gradient
+from autodiff.ops.families import (
+    Reduction,
+    cast,
+    equal,
+    full,
+    mul,
+    reduce_sum,
+    reshape,
+    restore,
+    select,
+)
+from autodiff.ops.movement import flip, pad, slice_axis, transpose
+from autodiff.ops.op import Active, Call, Composite, Example, Masked
+from autodiff.ops.transcendental import exp, log
+
+
+def _winners(y: Any, x: Any) -> Any:
+    return equal(x, y)
+
+
+def _pick(ct: Any, y: Any, x: Any, axes: tuple[int, ...]) -> Any:
+    """Equal shares to the elements that attain the extremum; nothing reaches the others."""
+    winners = _winners(y, x)
+    count = reduce_sum(cast(winners, dtype=x.aval.dtype), axes=axes)
+    return Masked(select(winners, ct / restore(count, x.aval.shape, axes), 0.0), winners)
+
+
+def _pick_tangent(t: Any, y: Any, x: Any, axes: tuple[int, ...]) -> Any:
+    winners = _winners(restore(y, x.aval.shape, axes), x)
+    count = reduce_sum(cast(winners, dtype=x.aval.dtype), axes=axes)
+    return reduce_sum(select(winners, t, 0.0), axes=axes) / count
+
+
+def _lowest(dtype: np.dtype) -> float:
+    return float("-inf") if dtype.kind == "f" else int(np.iinfo(dtype).min) if dtype.kind in "iu" else 0
+
+
+def _highest(dtype: np.dtype) -> float:
+    return float("inf") if dtype.kind == "f" else int(np.iinfo(dtype).max) if dtype.kind in "iu" else 1
+
+
+reduce_max = Reduction("max", np.max, "maximum({acc}, {x})", _lowest, _pick, _pick_tangent, empty=False)
+reduce_min = Reduction("min", np.min, "minimum({acc}, {x})", _highest, _pick, _pick_tangent, empty=False)
+reduce_any = Reduction("any", np.any, "({acc} | {x})", lambda dtype: False, None, None)
+reduce_all = Reduction("all", np.all, "({acc} & {x})", lambda dtype: True, None, None)
+
+
+# ---- scans along one axis ------------------------------------------------------------------
+
+
+def split_axis(shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
+    """(outer, n, inner): the sizes before, at and after `axis`."""
+    outer, inner = 1, 1
+    for k in range(axis):
+        outer *= shape[k]
+    for k in range(axis + 1, len(shape)):
+        inner *= shape[k]
+    return outer, shape[axis], inner
+
+
+def cumsum_loop(out: Any, x: Any, axis: int) -> None:
+    """out[:, i] = x[:, 0] + ... + x[:, i]."""
+    outer, n, inner = split_axis(x.shape, axis)
+    source, target = x.reshape((outer, n, inner)), out.reshape((outer, n, inner))
+    for o in range(outer):
+        for k in range(inner):
+            for i in range(n):
+                target[o, i, k] = source[o, i, k]
+                if i:
+                    target[o, i, k] += target[o, i - 1, k]
+
+
+def recurrence_loop(out: Any, a: Any, b: Any, axis: int) -> None:
+    """out[:, i] = a[:, i] * out[:, i-1] + b[:, i], from 0."""
+    outer, n, inner = split_axis(a.shape, axis)
+    factor, term = a.reshape((outer, n, inner)), b.reshape((outer, n, inner))
+    target = out.reshape((outer, n, inner))
+    for o in range(outer):
+        for k in range(inner):
+            for i in range(n):
+                target[o, i, k] = term[o, i, k]
+                if i:
+                    target[o, i, k] += factor[o, i, k] * target[o, i - 1, k]
+
+
+def _recurrence_numpy(a: Any, b: Any, *, axis: int) -> Any:
+    out = np.empty(b.shape, b.dtype)
+    recurrence_loop(out, np.ascontiguousarray(a), np.ascontiguousarray(b), axis)
+    return out
+
+
+def _recurrence_rule(ct: Any, h: Any, operands: Sequence[Any], active: Active, *, axis: int) -> list[Any]:
+    a = operands[0]
+    # r_j = ct_j + a_{j+1} r_{j+1}: the same recurrence, run backwards with the factors shifted.
+    ahead = shift(flip(a, axes=(axis,)), axis)
+    r = flip(recurrence(ahead, flip(ct, axes=(axis,)), axis=axis), axes=(axis,))
+    return [r * shift(h, axis), r]
+
+
+def _recurrence_tangent(tangents: Sequence[Any], h: Any, operands: Sequence[Any], *, axis: int) -> Any:
+    t_a, t_b = tangents
+    source = t_b if t_a is None else t_a * shift(h, axis) if t_b is None else t_a * shift(h, axis) + t_b
+    return recurrence(operands[0], source, axis=axis)
+
+
+def shift(x: Any, axis: int) -> Any:
+    """x moved one place up along `axis`, a zero first."""
+    n = x.aval.shape[axis]
+    low = tuple(int(k == axis) for k in range(x.aval.ndim))
+    none = (0,) * x.aval.ndim
+    return pad(slice_axis(x, axis, 0, n - 1), low=low, high=none, interior=none) if n else x
+
+
+_AXES = (Example(((4,),), {"axis": 0}), Example(((2, 3),), {"axis": 1}), Example(((2, 3, 2),), {"axis": 1}))
+
+cumsum = Call(
+    "cumsum",
+    lambda x, *, axis: np.cumsum(x, axis=axis),
+    lambda x, *, axis: ArrayAval(x.shape, np.cumsum(np.zeros(1, x.dtype)).dtype),
+    cumsum_loop,
+    rule=lambda ct, y, operands, active, *, axis: [flip(cumsum(flip(ct, axes=(axis,)), axis=axis), axes=(axis,))],
+    tangent=lambda tangents, y, operands, *, axis: cumsum(tangents[0], axis=axis),
+    examples=_AXES,
+)
+recurrence = Call(
+    "recurrence",
+    _recurrence_numpy,
+    lambda a, b, *, axis: b,
+    recurrence_loop,
+    rule=_recurrence_rule,
+    tangent=_recurrence_tangent,
+    examples=(Example(((4,), (4,)), {"axis": 0}), Example(((2, 3), (2, 3)), {"axis": 1})),
+)
+
+
+def cumprod(x: Any, axis: int) -> Any:
+    """Cumulative product, exact with zeros: h_i = x_i * h_{i-1}, h_0 = x_0."""
+    n = x.aval.shape[axis]
+    if n == 0:
+        return x
+    none = (0,) * x.aval.ndim
+    high = tuple((n - 1) * int(k == axis) for k in range(x.aval.ndim))
+    first = pad(slice_axis(x, axis, 0, 1), low=none, high=high, interior=none)
+    return recurrence(x, first, axis=axis)
+
+
+def _others(x: Any, axes: tuple[int, ...]) -> Any:
+    """For each element, the product of all the others: (product before) * (product after)."""
+    kept = tuple(k for k in range(x.aval.ndim) if k not in axes)
+    moved = transpose(x, perm=(*kept, *axes))
+    outer = tuple(x.aval.shape[k] for k in kept)
+    n = int(np.prod([x.aval.shape[k] for k in axes], dtype=int))
+    flat = reshape(moved, shape=(*outer, n))
+    last = len(outer)
+    before = _shift_one(cumprod(flat, last), last)
+    after = flip(_shift_one(cumprod(flip(flat, axes=(last,)), last), last), axes=(last,))
+    product = reshape(mul(before, after), shape=moved.aval.shape)
+    return transpose(product, perm=tuple(np.argsort((*kept, *axes)).tolist()))
+
+
+def _shift_one(x: Any, axis: int) -> Any:
+    """`shift` with a one in front instead of a zero."""
+    n = x.aval.shape[axis]
+    none = (0,) * x.aval.ndim
+    high = tuple((n - 1) * int(k == axis) for k in range(x.aval.ndim))
+    one = ArrayAval(tuple(1 if k == axis else m for k, m in enumerate(x.aval.shape)), x.aval.dtype)
+    front = pad(full(one, 1), low=none, high=high, interior=none)
+    return shift(x, axis) + front
+
+
+def _prod_derivative(ct: Any, y: Any, x: Any, axes: tuple[int, ...]) -> Any:
+    return ct * _others(x, axes) if x.aval.size else ct
+
+
+def _prod_tangent(t: Any, y: Any, x: Any, axes: tuple[int, ...]) -> Any:
+    return reduce_sum(t * _others(x, axes), axes=axes) if x.aval.size else reduce_sum(t, axes=axes)
+
+
+reduce_prod = Reduction(
+    "prod",
+    np.prod,
+    "({acc} * {x})",
+    lambda dtype: 1,
+    _prod_derivative,
+    _prod_tangent,
+    types=lambda kinds: (kinds, np.prod(np.zeros(1, kinds[0])).dtype),
+)
+
+
+# ---- argmax, argmin ------------------------------------------------------------------------
+
+
+def argmax_loop(out: Any, x: Any, axis: int) -> None:
+    """The first place of the largest element; a nan counts as largest, as in NumPy."""
+    outer, n, inner = split_axis(x.shape, axis)
+    source, target = x.reshape((outer, n, inner)), out.reshape((outer, inner))
+    for o in range(outer):
+        for k in range(inner):
+            best = 0
+            for i in range(1, n):
+                lead, value = source[o, best, k], source[o, i, k]
+                if value > lead or (value != value and lead == lead):
+                    best = i
+            target[o, k] = best
+
+
+def argmin_loop(out: Any, x: Any, axis: int) -> None:
+    """The first place of the smallest element; a nan counts as smallest, as in NumPy."""
+    outer, n, inner = split_axis(x.shape, axis)
+    source, target = x.reshape((outer, n, inner)), out.reshape((outer, inner))
+    for o in range(outer):
+        for k in range(inner):
+            best = 0
+            for i in range(1, n):
+                lead, value = source[o, best, k], source[o, i, k]
+                if value < lead or (value != value and lead == lead):
+                    best = i
+            target[o, k] = best
+
+
+def _without_axis(x: ArrayAval, *, axis: int) -> ArrayAval:
+    return ArrayAval(x.shape[:axis] + x.shape[axis + 1 :], np.dtype(np.intp))
+
+
+argmax = Call("argmax", lambda x, *, axis: np.argmax(x, axis=axis), _without_axis, argmax_loop, examples=_AXES[1:])
+argmin = Call("argmin", lambda x, *, axis: np.argmin(x, axis=axis), _without_axis, argmin_loop, examples=_AXES[1:])
+
+
+# ---- logsumexp -----------------------------------------------------------------------------
+
+
+def _logsumexp_numpy(x: Any, *, axes: tuple[int, ...]) -> Any:
+    top = np.max(x, axis=axes, keepdims=True, initial=-np.inf)
+    top = np.where(np.isfinite(top), top, 0).astype(x.dtype)
+    with np.errstate(divide="ignore"):
+        total = np.log(np.sum(np.exp(x - top), axis=axes))
+    return (total + np.squeeze(top, axis=axes))[()]
+
+
+def _logsumexp_expand(x: Any, *, axes: tuple[int, ...]) -> Any:
+    top = reduce_max(x, axes=axes)
+    top = stop_gradient(select(isfinite(top), top, 0.0))
+    return log(reduce_sum(exp(x - restore(top, x.aval.shape, axes)), axes=axes)) + top
+
+
+def _softmax_of(y: Any, x: Any, axes: tuple[int, ...]) -> Any:
+    """exp(x - y); all terms -inf weigh nothing, instead of nan."""
+    safe = select(equal(y, float("-inf")), 0.0, y)
+    return exp(x - restore(safe, x.aval.shape, axes))
+
+
+logsumexp = Composite(
+    "logsumexp",
+    _logsumexp_numpy,
+    lambda x, *, axes: ArrayAval(tuple(n for k, n in enumerate(x.shape) if k not in axes), x.dtype),
+    _logsumexp_expand,
+    derivative=lambda ct, y, operands, *, axes: [
+        restore(ct, operands[0].aval.shape, axes) * _softmax_of(y, operands[0], axes)
+    ],
+    tangent=lambda tangents, y, operands, *, axes: reduce_sum(
+        tangents[0] * _softmax_of(y, operands[0], axes), axes=axes
+    ),
+    examples=(Example(((4,),), {"axes": (0,)}), Example(((2, 3),), {"axes": (1,)}), Example(((2, 3),), {"axes": (0, 1)})),
+)

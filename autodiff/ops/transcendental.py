@@ -1,0 +1,133 @@
+"""Powers, exponentials, logarithms, trigonometry, and the smooth activations.
+
+Formulas: Abramowitz & Stegun, chapters 4 and 7. `arctan2` and `hypot` have derivative 0 at
+the origin, where the value has none; `x**0` has derivative 0 in x, at 0 too.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from autodiff.ir.core import OPERATORS, Literal
+from autodiff.ops.arithmetic import greater, less_equal
+from autodiff.ops.families import Elementwise, equal, logical_not, select
+from autodiff.ops.promotion import ufunc_types
+
+POSITIVE = ((0.2, 3.0),)
+UNIT = ((-0.9, 0.9),)
+FLOAT1 = ufunc_types(np.exp)  # what a float function of one operand takes
+
+# ---- powers ------------------------------------------------------------------------------
+
+
+def _pow_base(z: Any, x: Any, y: Any) -> Any:
+    """y * x**(y-1), and 0 where y is 0: `x**0` is constant, at 0 too."""
+    if isinstance(y, Literal):
+        return float(y.value) * power(x, y.value - 1.0) if y.value else 0.0
+    zero = equal(y, 0.0)
+    return select(zero, 0.0, y * power(x, select(zero, 1.0, y - 1.0)))
+
+
+def _pow_exponent(z: Any, x: Any, y: Any) -> Any:
+    """z * log(x), and 0 where x <= 0: there x**y is 0, or not real for y around its value."""
+    positive = logical_not(less_equal(x, 0.0))
+    return select(positive, z * log(select(positive, x, 1.0)), 0.0)
+
+
+power = Elementwise(
+    "pow", np.power, "power({0}, {1})", (_pow_base, _pow_exponent), domain=((0.2, 3.0), (-2.0, 3.0))
+)
+sqrt = Elementwise("sqrt", np.sqrt, "sqrt({0})", (lambda y, x: 0.5 / y,), domain=POSITIVE)
+cbrt = Elementwise("cbrt", np.cbrt, "cbrt({0})", (lambda y, x: 1.0 / (3.0 * y * y),), domain=POSITIVE)
+
+
+def _hypot_partial(z: Any, x: Any) -> Any:
+    zero = equal(z, 0.0)
+    return select(zero, 0.0, x / select(zero, 1.0, z))
+
+
+hypot = Elementwise(
+    "hypot", np.hypot, "hypot({0}, {1})", (lambda z, x, y: _hypot_partial(z, x), lambda z, x, y: _hypot_partial(z, y))
+)
+
+# ---- exponentials and logarithms -----------------------------------------------------------
+
+exp = Elementwise("exp", np.exp, "exp({0})", (lambda y, x: y,))
+expm1 = Elementwise("expm1", np.expm1, "expm1({0})", (lambda y, x: y + 1.0,))
+exp2 = Elementwise("exp2", np.exp2, "exp2({0})", (lambda y, x: math.log(2.0) * y,))
+log = Elementwise("log", np.log, "log({0})", (lambda y, x: 1.0 / x,), domain=POSITIVE)
+log1p = Elementwise("log1p", np.log1p, "log1p({0})", (lambda y, x: 1.0 / (1.0 + x),), domain=POSITIVE)
+log2 = Elementwise("log2", np.log2, "log2({0})", (lambda y, x: 1.0 / (x * math.log(2.0)),), domain=POSITIVE)
+log10 = Elementwise("log10", np.log10, "log10({0})", (lambda y, x: 1.0 / (x * math.log(10.0)),), domain=POSITIVE)
+logaddexp = Elementwise(
+    "logaddexp",
+    np.logaddexp,
+    "logaddexp({0}, {1})",
+    (lambda z, x, y: sigmoid(x - y), lambda z, x, y: sigmoid(y - x)),
+)
+
+# ---- trigonometric and hyperbolic ----------------------------------------------------------
+
+sin = Elementwise("sin", np.sin, "sin({0})", (lambda y, x: cos(x),))
+cos = Elementwise("cos", np.cos, "cos({0})", (lambda y, x: -sin(x),))
+tan = Elementwise("tan", np.tan, "tan({0})", (lambda y, x: 1.0 + y * y,), domain=UNIT)
+arcsin = Elementwise("arcsin", np.arcsin, "arcsin({0})", (lambda y, x: 1.0 / sqrt(1.0 - x * x),), domain=UNIT)
+arccos = Elementwise("arccos", np.arccos, "arccos({0})", (lambda y, x: -1.0 / sqrt(1.0 - x * x),), domain=UNIT)
+arctan = Elementwise("arctan", np.arctan, "arctan({0})", (lambda y, x: 1.0 / (1.0 + x * x),))
+
+
+def _arctan2_partial(y: Any, x: Any, top: Any) -> Any:
+    square = y * y + x * x
+    zero = equal(square, 0.0)
+    return select(zero, 0.0, top / select(zero, 1.0, square))
+
+
+arctan2 = Elementwise(
+    "arctan2",
+    np.arctan2,
+    "arctan2({0}, {1})",
+    (lambda z, y, x: _arctan2_partial(y, x, x), lambda z, y, x: _arctan2_partial(y, x, -y)),
+    domain=((0.3, 2.0), (0.3, 2.0)),
+)
+sinh = Elementwise("sinh", np.sinh, "sinh({0})", (lambda y, x: cosh(x),))
+cosh = Elementwise("cosh", np.cosh, "cosh({0})", (lambda y, x: sinh(x),))
+tanh = Elementwise("tanh", np.tanh, "tanh({0})", (lambda y, x: 1.0 - y * y,))
+arcsinh = Elementwise("arcsinh", np.arcsinh, "arcsinh({0})", (lambda y, x: 1.0 / sqrt(x * x + 1.0),))
+arccosh = Elementwise(
+    "arccosh", np.arccosh, "arccosh({0})", (lambda y, x: 1.0 / sqrt(x * x - 1.0),), domain=((1.2, 3.0),)
+)
+arctanh = Elementwise("arctanh", np.arctanh, "arctanh({0})", (lambda y, x: 1.0 / (1.0 - x * x),), domain=UNIT)
+
+# ---- smooth activations --------------------------------------------------------------------
+
+
+def _sigmoid(x: Any) -> Any:
+    # exp of a non-positive number only: no overflow on either side.
+    e = np.exp(-np.abs(x))
+    return np.where(np.asarray(x) >= 0, 1 / (1 + e), e / (1 + e))[()]
+
+
+def _softplus(x: Any) -> Any:
+    return np.logaddexp(x, np.asarray(x).dtype.type(0))
+
+
+def _relu(x: Any) -> Any:
+    return np.maximum(x, np.asarray(x).dtype.type(0))
+
+
+sigmoid = Elementwise("sigmoid", _sigmoid, "sigmoid({0})", (lambda y, x: y * sigmoid(-x),), types=FLOAT1)
+softplus = Elementwise("softplus", _softplus, "softplus({0})", (lambda y, x: sigmoid(x),), types=FLOAT1)
+relu = Elementwise(
+    "relu",
+    _relu,
+    "relu({0})",
+    (lambda y, x: 1.0,),
+    types=ufunc_types(np.positive),
+    masks=(lambda y, x: greater(x, 0.0),),
+)
+
+OPERATORS["pow"] = power
+

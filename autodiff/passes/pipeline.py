@@ -1,0 +1,25 @@
+"""Which passes run, in which order."""
+
+from __future__ import annotations
+
+from autodiff.config import config
+from autodiff.ir.core import Block
+from autodiff.ir.verify import verify
+from autodiff.passes.cse import cse
+from autodiff.passes.dce import dce
+from autodiff.passes.expand import expand
+from autodiff.passes.simplify import simplify
+
+
+def optimize(block: Block) -> Block:
+    """What both backends run: simplified, without repetition, without dead code."""
+    return _checked(dce(cse(simplify(dce(block)))))
+
+
+def lowerable(block: Block) -> Block:
+    """An optimised block ready for lowering: composites replaced by their parts."""
+    return _checked(dce(cse(simplify(expand(block)))))
+
+
+def _checked(block: Block) -> Block:
+    return verify(block) if config.verify else block

@@ -1,0 +1,115 @@
+"""Which backend runs a program: the interpreter at first, a kernel once it is worth it.
+
+A `Program` is an optimised block with its literals and sizes taken out. A tape's program is
+interpreted until it is hot, so that the first gradient answers in milliseconds; a decorated
+function's program is compiled at once. A program whose kernel exists already (the same graph
+with another batch size or learning rate) uses it from its first run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autodiff.backends.interpreter import Interpreter
+from autodiff.backends.numba.compile import CompiledKernel, plan_kernel
+from autodiff.backends.numba.fuse import NoKernel
+from autodiff.config import config
+from autodiff.ir.aval import ArrayAval
+from autodiff.ir.core import Block
+from autodiff.ir.signature import signature
+from autodiff.passes.generalize import generalize
+from autodiff.passes.pipeline import lowerable
+from autodiff.runtime.kernels import KERNELS, CacheInfo
+
+
+class Program:
+    """A block that can be run, on whichever tier.
+
+    Called with one array (NumPy or Python scalar for shape ()) per parameter, of exactly the
+    parameter's shape and dtype; returns one fresh array or NumPy scalar per result.
+    """
+
+    def __init__(self, block: Block, infos: tuple[CacheInfo, ...] = (), compile_after: int = 0) -> None:
+        self.block = block
+        self.infos = (KERNELS.info, *infos)
+        self.compile_after = compile_after
+        self.kernel: CompiledKernel | None = None
+        self.extra: tuple[Any, ...] = ()
+        self.reason = ""  # why there is no kernel
+        self._interpreter: Interpreter | None = None
+        self._runs = 0
+        self._generalized: Any = None
+        self._avals = [p.aval for p in block.params]
+        self._results = [r.aval for r in block.results]
+
+    def __call__(self, *args: Any) -> tuple[Any, ...]:
+        if self.kernel is None and not self.reason:
+            self._consider()
+        self._runs += 1
+        if self.kernel is None:
+            for info in self.infos:
+                info.interpreted_runs += 1
+            self._interpreter = self._interpreter or Interpreter(self.block)
+            return self._interpreter(*args)
+        for info in self.infos:
+            info.runs += 1
+        values = [as_kernel_argument(a, aval) for a, aval in zip(args, self._avals, strict=True)]
+        out = self.kernel.call(*values, *self.extra)
+        return self.finish(out)
+
+    def finish(self, out: Any) -> tuple[Any, ...]:
+        """A kernel's return value as a tuple of arrays and NumPy scalars."""
+        outs = out if len(self._results) > 1 else (out,)
+        return tuple([o if a.shape else a.dtype.type(o) for o, a in zip(outs, self._results, strict=True)])
+
+    def generalized(self) -> Any:
+        """(block, literals, signature) of the kernel; computed once."""
+        if self._generalized is None:
+            block, literals = generalize(lowerable(self.block))
+            self._generalized = block, literals, signature(block)
+        return self._generalized
+
+    def _consider(self) -> None:
+        """Bind the kernel if it exists already, or if this program is hot."""
+        if not config.jit:
+            self.reason = "compilation is switched off (AUTODIFF_JIT=0)"
+            return
+        if not self.block.results:
+            self.reason = "nothing to compute"
+            return
+        block, literals, sig = self.generalized()
+        if self._runs < self.compile_after and sig not in KERNELS:
+            return
+        try:
+            kernel = KERNELS.get(block, sig, self.infos)
+        except NoKernel as why:
+            self.reason = str(why)
+            return
+        sizes = {name: size for size, name in sig.sizes.names.items()}
+        self.extra = (
+            *(lit.aval.dtype.type(lit.value) for lit in literals),
+            *(sizes[name] for name in kernel.passed_sizes),
+        )
+        self.kernel = kernel
+
+    def source(self) -> str:
+        """The source of the kernel, compiled or not; the reason when there is none."""
+        block, _, sig = self.generalized()
+        try:
+            return plan_kernel(block, sig.sizes)[1]
+        except NoKernel as why:
+            return f"# no kernel: {why}\n"
+
+
+def as_kernel_argument(x: Any, aval: ArrayAval) -> Any:
+    """`x` as kernels take it: C-contiguous, aligned, writable, native; a scalar for shape ()."""
+    if not aval.shape:
+        return x if isinstance(x, np.generic) and x.dtype == aval.dtype else aval.dtype.type(x)
+    flags = x.flags
+    if flags.c_contiguous and flags.aligned and flags.writeable:
+        return x
+    return np.array(x, aval.dtype, order="C")
+
+

@@ -1,0 +1,151 @@
+"""Reverse mode: from a program to the program that also computes cotangents.
+
+`pullback` walks instructions backwards, once. It keeps one cotangent per value and asks each
+op's `vjp` for the cotangents of its operands, which it adds up. It emits into the current
+emitter, so the adjoint is IR like any other and can be differentiated again; forward and
+backward of one function end up in one block.
+
+Two different questions are kept apart: *connected* (is there a differentiable path from
+source to target?) and *zero* (does a cotangent arrive?). `floor(x)` is connected with
+derivative zero; `stop_gradient(x)` is not connected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from autodiff.ir.aval import is_differentiable
+from autodiff.ir.build import building, inline, literal
+from autodiff.ir.core import Block, Instr, Literal, Operand, Value
+from autodiff.ops.arithmetic import logical_or
+from autodiff.ops.families import add, zeros_like
+from autodiff.ops.op import Masked
+
+
+def pullback(instrs: Sequence[Instr], seeds: Iterable[tuple[Any, Any]], sources: Sequence[Any]) -> list[Any]:
+    """Emit the adjoint of `instrs`.
+
+    Parameters
+    ----------
+    instrs : instructions, in the order in which they ran
+    seeds : (target, cotangent) pairs
+    sources : values whose cotangents are asked for; intermediates are welcome
+
+    Returns
+    -------
+    One cotangent per source, with the source's aval; None where no differentiable path
+    leads from the source to a target.
+    """
+    seeds = list(seeds)
+    active = _influenced(instrs, sources)
+    useful = _influencing(instrs, [target for target, _ in seeds])
+    cts: dict[Operand, Any] = {}
+    for target, ct in seeds:
+        _accumulate(cts, target, ct)
+    for instr in reversed(instrs):
+        (y,) = instr.results
+        if y in cts and y in active:
+            _pull(instr, cts, active)
+    return [_unmasked(cts.get(s), s) if s in useful else None for s in sources]
+
+
+def _pull(instr: Instr, cts: dict[Operand, Any], active: set[Operand]) -> None:
+    (y,) = instr.results
+    op: Any = instr.op
+    flags = tuple([o in active and op.connects(k) for k, o in enumerate(instr.operands)])
+    if not any(flags):
+        return
+    ct = cts[y]
+    if isinstance(ct, Masked) and not op.keeps_mask:
+        ct = ct.value
+    _name(ct, y)
+    for operand, wanted, part in zip(
+        instr.operands, flags, op.vjp(ct, y, instr.operands, instr.params, flags), strict=True
+    ):
+        if wanted and part is not None:
+            _accumulate(cts, operand, part)
+
+
+def _accumulate(cts: dict[Operand, Any], value: Operand, ct: Any) -> None:
+    before = cts.get(value)
+    if before is None:
+        cts[value] = ct
+    elif isinstance(before, Masked) and isinstance(ct, Masked):
+        cts[value] = Masked(add(before.value, ct.value), logical_or(before.mask, ct.mask))
+    else:
+        # A path without a mask makes every lane count, so the mask of the other is dropped.
+        cts[value] = add(_plain(before), _plain(ct))
+
+
+def _plain(ct: Any) -> Any:
+    return ct.value if isinstance(ct, Masked) else ct
+
+
+def _unmasked(ct: Any, source: Any) -> Any:
+    if ct is None:
+        return zeros_like(source.aval)
+    ct = _plain(ct)
+    _name(ct, source)
+    return ct
+
+
+def _name(ct: Any, primal: Any) -> None:
+    """Name a cotangent after its primal, for printed IR and generated source."""
+    ct = _plain(ct)
+    hint = getattr(primal, "hint", "")
+    if hint and isinstance(ct, Value) and not ct.hint:
+        ct.hint = f"ct_{hint}"
+
+
+def _influenced(instrs: Sequence[Instr], sources: Iterable[Any]) -> set[Operand]:
+    """Values to which a differentiable path leads from a source."""
+    found: set[Operand] = {s for s in sources if is_differentiable(s.aval.dtype)}
+    for instr in instrs:
+        if any(o in found and instr.op.connects(k) for k, o in enumerate(instr.operands)):  # type: ignore[attr-defined]
+            found.update(r for r in instr.results if is_differentiable(r.aval.dtype))
+    return found
+
+
+def _influencing(instrs: Sequence[Instr], targets: Iterable[Any]) -> set[Operand]:
+    """Values from which a differentiable path leads to a target."""
+    found: set[Operand] = {t for t in targets if is_differentiable(t.aval.dtype)}
+    for instr in reversed(instrs):
+        if any(r in found for r in instr.results):
+            found.update(
+                o
+                for k, o in enumerate(instr.operands)
+                if is_differentiable(o.aval.dtype) and instr.op.connects(k)  # type: ignore[attr-defined]
+            )
+    return found
+
+
+def value_and_gradient(block: Block, wrt: Sequence[int]) -> Block:
+    """(x...) -> (results..., gradients...): the gradient of the first result.
+
+    `wrt` are positions of parameters. A parameter that is not connected has gradient zero.
+    """
+    hints = [p.hint for p in block.params]
+    with building([p.aval for p in block.params], hints) as b:
+        outs = inline(block, b.params)
+        seeds = [] if isinstance(outs[0], Literal) else [(outs[0], literal(1.0, outs[0].aval.dtype))]
+        sources = [b.params[k] for k in wrt]
+        cts = pullback(list(b.instrs), seeds, sources)
+        return b.block((*outs, *(_or_zero(ct, s) for ct, s in zip(cts, sources, strict=True))))
+
+
+def vjp(block: Block, wrt: Sequence[int]) -> Block:
+    """(x..., ct...) -> (results..., ct_x...), one cotangent given per result."""
+    avals = [*(p.aval for p in block.params), *(r.aval for r in block.results)]
+    hints = [*(p.hint for p in block.params), *("ct" for _ in block.results)]
+    n = len(block.params)
+    with building(avals, hints) as b:
+        outs = inline(block, b.params[:n])
+        seeds = [(y, ct) for y, ct in zip(outs, b.params[n:], strict=True) if not isinstance(y, Literal)]
+        sources = [b.params[k] for k in wrt]
+        cts = pullback(list(b.instrs), seeds, sources)
+        return b.block((*outs, *(_or_zero(ct, s) for ct, s in zip(cts, sources, strict=True))))
+
+
+def _or_zero(ct: Any, source: Any) -> Any:
+    return zeros_like(source.aval) if ct is None else ct

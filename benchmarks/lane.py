@@ -1,0 +1,62 @@
+"""A peer's process, seen from the process that runs the race: started, asked one thing at a time, stopped."""
+
+import json
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from benchmarks import machine
+
+PATIENCE = 120.0  # seconds until a process that does not answer is ended
+ROOT = Path(__file__).parent.parent
+
+
+class Lane:
+    """One process; `hello` is its first answer: ready, not installed, or broken."""
+
+    def __init__(self, workload: str, peer: str, folder: Path) -> None:
+        self.peer = peer
+        self.log = folder / f"{workload}.{peer}.log"
+        command = [sys.executable, "-m", "benchmarks", "--child", "--workload", workload, "--peer", peer]
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                cwd=ROOT,
+                env=machine.child_environment(folder / f"{workload}.{peer}.cache"),
+            )
+        self.hello = self._answer()
+
+    def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError):  # the answer will say how it ended
+            print(json.dumps({"do": do, **arguments}), file=self.process.stdin, flush=True)
+        return self._answer()
+
+    def stop(self) -> None:
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        timer = threading.Timer(PATIENCE, self.process.kill)
+        timer.start()
+        try:
+            line = self.process.stdout.readline()
+        finally:
+            timer.cancel()
+        if line:
+            return dict(json.loads(line))
+        tail = " ".join(self.log.read_text(errors="replace").split())[-200:]
+        return {"error": f"process ended ({self.process.wait()}): {tail}"}

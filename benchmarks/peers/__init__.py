@@ -1,0 +1,1 @@
+"""One file per peer; `benchmarks/peer.py` says what such a file defines."""

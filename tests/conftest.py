@@ -1,0 +1,38 @@
+"""What all tests share: blocks are verified whenever a pass has run, and golden files."""
+
+import pathlib
+
+import pytest
+
+from autodiff.config import config
+
+GOLDEN = pathlib.Path(__file__).parent / "golden"
+
+
+def pytest_addoption(parser):
+    parser.addoption("--update-golden", action="store_true", help="rewrite the golden files instead of comparing")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _verified():
+    """Verify every block that passes and transforms build."""
+    before, config.verify = config.verify, True
+    yield
+    config.verify = before
+
+
+@pytest.fixture
+def golden(request):
+    """A function `check(text, name)` that compares with tests/golden/<folder of the test>/<name>.txt."""
+    folder = GOLDEN / request.path.parent.name
+
+    def check(text: str, name: str = "") -> None:
+        file = folder / f"{name or request.node.name.removeprefix('test_')}.txt"
+        text = text.rstrip("\n") + "\n"
+        if request.config.getoption("--update-golden"):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        assert file.exists(), f"no golden file {file.name}: run with --update-golden, then read it"
+        assert text == file.read_text(encoding="utf-8"), f"{file.name} differs: run with --update-golden, read the diff"
+
+    return check

@@ -1,0 +1,163 @@
+"""Inputs for testing any op, made from what the op says of itself.
+
+Elementwise ops and reductions state a `domain`, every other op gives `examples`. `samples` makes
+arrays from them, always the same ones; `one_op` is the block that applies the op to such arrays.
+"""
+
+import math
+import zlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autodiff.errors import AutodiffError
+from autodiff.ir.aval import aval_of, is_differentiable
+from autodiff.ir.build import building
+from autodiff.ir.core import Block
+from autodiff.ops import OPS
+from autodiff.ops.families import Elementwise, Reduction
+from autodiff.ops.op import Op
+
+F64 = np.dtype(np.float64)
+DOMAIN = (-2.0, 2.0)
+# Longer than `ir.signature.SMALL`: sizes that kernels know by name only.
+LONG, LONGER = 12, 23
+SHAPES = ((), (1,), (3,), (2, 3), (0,), (0, 3), (LONG,), (10, LONG))
+BROADCASTS = (((2, 3), (3,)), ((2, 1), (1, 3)), ((), (3,)), ((LONG, 1), (LONG,)), ((1,), (0,)))
+REDUCTIONS = (
+    ((), ()),
+    ((3,), (0,)),
+    ((3,), ()),
+    ((2, 3), (0,)),
+    ((2, 3), (1,)),
+    ((2, 3), (0, 1)),
+    ((2, 3, 4), (0, 2)),
+    ((2, 3, 4), (1,)),
+    ((0,), (0,)),
+    ((0, 3), (0,)),
+    ((3, 0), (0,)),
+    ((LONG,), (0,)),
+    ((10, LONG), (0,)),
+    ((10, LONG), (1,)),
+    ((10, LONG), (0, 1)),
+)
+
+
+class Sample(NamedTuple):
+    """One use of an op: arrays for its operands, and its static parameters."""
+
+    op: Op
+    arrays: tuple[Any, ...]
+    params: dict[str, Any]
+
+    def __str__(self) -> str:
+        shapes = " ".join(str(np.shape(a)) for a in self.arrays)
+        return f"{self.op.name} {shapes} {self.params or ''}"
+
+    @property
+    def floats(self) -> list[int]:
+        """The operands that carry derivatives."""
+        return [k for k, a in enumerate(self.arrays) if is_differentiable(a.dtype) and self.op.connects(k)]
+
+
+def random(op: Op) -> np.random.Generator:
+    """The generator of an op's numbers: depends on its name, not on the order of the tests."""
+    return np.random.default_rng(zlib.crc32(op.name.encode()))
+
+
+def draw(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype, domain: tuple[float, float]) -> Any:
+    """Numbers of the domain; as many different ones as the dtype allows."""
+    low, high = domain
+    if dtype == np.bool_:
+        return np.asarray(rng.uniform(size=shape) > 0.4)[()]
+    if dtype.kind in "iu":
+        first = max(math.ceil(low), 0) if dtype.kind == "u" else math.ceil(low)
+        return np.asarray(rng.integers(first, math.floor(high), size=shape, endpoint=True)).astype(dtype)[()]
+    return np.asarray(rng.uniform(low, high, size=shape)).astype(dtype)[()]
+
+
+def arity(op: Elementwise) -> int:
+    return len(op.partials)
+
+
+def domains(op: Elementwise) -> tuple[tuple[float, float], ...]:
+    given = op.domain or (DOMAIN,)
+    return given if len(given) == arity(op) else given * arity(op)
+
+
+def _dtypes(op: Elementwise, dtype: np.dtype) -> tuple[np.dtype, ...] | None:
+    """The dtypes of the operands when all that may differ is `dtype`; None when it is refused."""
+    assert op.types is not None
+    try:
+        wanted, _ = op.types((dtype,) * arity(op))
+    except AutodiffError:
+        return None
+    # An operand that is converted to bool is meant to be one.
+    return tuple(w if w == np.bool_ else dtype for w in wanted)
+
+
+def elementwise(op: Elementwise, shapes: Any, dtype: np.dtype = F64) -> Sample | None:
+    """One shape for all operands, or one shape each."""
+    dtypes, rng = _dtypes(op, dtype), random(op)
+    if dtypes is None:
+        return None
+    if not shapes or not isinstance(shapes[0], tuple):
+        shapes = (shapes,) * arity(op)
+    return Sample(op, tuple(draw(rng, s, t, d) for s, t, d in zip(shapes, dtypes, domains(op), strict=True)), {})
+
+
+def samples(op: Op, dtype: np.dtype = F64) -> list[Sample]:
+    """Everything the tests of an op run on; fewer (or none) where it does not take `dtype`."""
+    return list(_samples(op, dtype))
+
+
+def _samples(op: Op, dtype: np.dtype) -> Iterator[Sample]:
+    if isinstance(op, Elementwise):
+        shapes = [*SHAPES, *(tuple(b[k % 2] for k in range(arity(op))) for b in BROADCASTS if arity(op) > 1)]
+        yield from (s for s in (elementwise(op, shape, dtype) for shape in shapes) if s is not None)
+    elif isinstance(op, Reduction):
+        for shape, axes in REDUCTIONS:
+            if op.empty or all(shape[k] for k in axes):
+                yield Sample(op, (draw(random(op), shape, dtype, op.domain),), {"axes": axes})
+    else:
+        for example in op.examples:
+            rng = random(op)
+            arrays = [a if isinstance(a, np.ndarray) else draw(rng, a, dtype, DOMAIN) for a in example.operands]
+            yield Sample(op, tuple(arrays), dict(example.params))
+
+
+def grown(sample: Sample) -> Sample | None:
+    """The same use with every named size changed alike; None where sizes depend on each other."""
+    new = {n: n + LONGER - LONG for a in sample.arrays for n in np.shape(a) if n > 8}
+    params = {k: _grow(v, new) if k in sample.op.size_params else v for k, v in sample.params.items()}
+    rng = random(sample.op)
+    arrays = []
+    for a in sample.arrays:
+        shape = _grow(np.shape(a), new)
+        # Other numbers of the same kind; integers that are indices have to stay what they are.
+        arrays.append(np.resize(a, shape) if a.dtype.kind == "i" else np.resize(rng.permutation(np.ravel(a)), shape)[()])
+    try:
+        sample.op.infer(*map(aval_of, arrays), **params)
+    except AutodiffError:
+        return None
+    return Sample(sample.op, tuple(arrays), params)
+
+
+def _grow(value: Any, new: dict[int, int]) -> Any:
+    return tuple(new.get(n, n) for n in value)
+
+
+def one_op(sample: Sample) -> Block:
+    """(operands...) -> (op(operands...))."""
+    hints = "xyzuvw"[: len(sample.arrays)] if len(sample.arrays) <= 6 else ()
+    with building(map(aval_of, sample.arrays), hints) as b:
+        return b.block([sample.op(*b.params, **sample.params)])
+
+
+def is_smooth(op: Op) -> bool:
+    """Whether the op has a derivative that is not zero everywhere."""
+    return any(s.floats for s in samples(op))
+
+
+ALL = sorted(OPS)
