@@ -4,7 +4,7 @@ Decorate a function (`grad`, `value_and_grad`, `jit`) or record on a `GradientTa
 one fused forward-plus-backward kernel, compiled through Numba and cached by graph.
 """
 
-from autodiff import errors
+from autodiff import data, errors, linalg, math, nn, testing
 from autodiff.api import cache_info, grad, jit, jvp, stop_gradient, value_and_grad, vjp
 from autodiff.config import config
 from autodiff.frontends.tape import GradientTape, UnconnectedGradients
@@ -21,11 +21,16 @@ __all__ = [
     "cache_info",
     "config",
     "constant",
+    "data",
     "errors",
     "grad",
     "jit",
     "jvp",
+    "linalg",
+    "math",
+    "nn",
     "stop_gradient",
+    "testing",
     "value_and_grad",
     "vjp",
 ]

@@ -109,5 +109,9 @@ class PathBreakWarning(UserWarning):
     """A recorded tensor was turned into a plain array while its tape was recording."""
 
 
+class LateWatchWarning(UserWarning):
+    """A value is watched after it was used on the tape: the earlier uses have no gradient."""
+
+
 class RandomStateWarning(UserWarning):
     """A traced function drew random numbers: the numbers drawn are now constants of the kernel."""

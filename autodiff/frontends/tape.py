@@ -2,7 +2,8 @@
 
 A tape keeps a list of instructions (the linear IR, operands being tensors) and the set of
 values it watches. An instruction is taken when one of its operands is watched; its results
-are then watched too. `gradient` differentiates the list in one of two ways:
+are then watched too. What is not watched is a constant, whoever asks for its gradient later.
+`gradient` differentiates the list in one of two ways:
 
 * alone: the recording is looked up by its graph, and its program run (`frontends/replay.py`);
 * while something else records (another tape, a traced function, this tape itself): the
@@ -11,6 +12,7 @@ are then watched too. `gradient` differentiates the list in one of two ways:
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +23,7 @@ import optree
 from autodiff.errors import (
     ArgumentError,
     DTypeError,
+    LateWatchWarning,
     ShapeError,
     TapeError,
     TapeStateError,
@@ -35,7 +38,7 @@ from autodiff.frontends.variable import Variable
 from autodiff.ir.aval import is_differentiable
 from autodiff.ir.build import emitter
 from autodiff.ir.core import Instr
-from autodiff.ops.arithmetic import tie
+from autodiff.ops.arithmetic import identity, tie
 from autodiff.ops.families import cast, full
 from autodiff.transforms.reverse import pullback
 
@@ -73,7 +76,9 @@ class GradientTape:
         self._watch_accessed = watch_accessed_variables
         self._entered = False
         self._recording = False
-        self._consumed = ""  # where, once it is
+        self._consumed = False
+        self._consumed_at: tuple[str, int] | None = None
+        self._since = 0
         self._clear()
 
     def _clear(self) -> None:
@@ -93,9 +98,12 @@ class GradientTape:
         if self._recording:
             raise TapeStateError("this tape is already recording", "enter it once; make a second tape for nesting")
         if self._consumed:
-            self._clear()
-            self._consumed = ""
+            # Everything went at consumption, but for the names of the variables. What is
+            # watched now was watched since, for this block.
+            self._variables = {key: entry for key, entry in self._variables.items() if entry[1]}
+            self._consumed = False
         self._entered = True
+        self._since = tapes.clock.now
         self._start()
         return self
 
@@ -105,11 +113,11 @@ class GradientTape:
 
     def _start(self) -> None:
         self._recording = True
-        tapes.start(self)
+        self._among = tapes.start(self)
 
     def _stop(self) -> None:
         self._recording = False
-        tapes.stop(self)
+        tapes.stop(self, self._among)
 
     @contextmanager
     def stop_recording(self) -> Iterator[None]:
@@ -126,12 +134,13 @@ class GradientTape:
         try:
             yield
         finally:
-            self._start()
+            if not self._consumed:
+                self._start()
 
     def reset(self) -> None:
         """Forget everything recorded and watched."""
         self._clear()
-        self._consumed = ""
+        self._consumed = False
 
     # ---- watching -------------------------------------------------------------------------
 
@@ -145,21 +154,42 @@ class GradientTape:
         DTypeError
             For integers, booleans, Python numbers and anything that is not an array.
         """
-        return optree.tree_map(self._watch_one, tensor, none_is_leaf=True)  # type: ignore[arg-type]
+        late: list[Any] = []
+        watched = optree.tree_map(lambda x: self._watch_one(x, late), tensor, none_is_leaf=True)  # type: ignore[arg-type]
+        if late:
+            warnings.warn(
+                f"{len(late)} of the values now watched (the first of shape {late[0].shape}) had been used on this "
+                "tape before: what was computed from them stays constant. Call watch() before the first use",
+                LateWatchWarning,
+                stacklevel=2,
+            )
+        return watched
 
-    def _watch_one(self, x: Any) -> Any:
+    def _watch_one(self, x: Any, late: list[Any]) -> Any:
         if isinstance(x, np.ndarray):
             x = constant(x)
         if not isinstance(x, ArrayMethods):
             raise DTypeError(f"watch: cannot watch {_described(x)}", "wrap it first: x = ad.constant(...)")
         if not is_differentiable(x.dtype):
             raise DTypeError(f"watch: dtype {x.dtype} is not differentiable", "cast to float: x.astype(float)")
+        value = x.peek() if isinstance(x, Variable) else x
+        if value not in self._watched and self._was_used(value):
+            late.append(x)
         if isinstance(x, Variable):
             self._explicit.add(id(x))
-            self.read(x, x.peek())
+            self.read(x, value)
         else:
-            self._watched.add(x)
+            self._watched.add(value)
         return x
+
+    def _was_used(self, x: Any) -> bool:
+        """Whether an unwatched value was used; uses on record get a stand-in, for they stay constant."""
+        places = [k for k, instr in enumerate(self._instrs) if any(o is x for o in instr.operands)]
+        if places:
+            stand_in = identity(x)
+            for k in places:
+                self._instrs[k] = _with_operand(self._instrs[k], x, stand_in)
+        return bool(places) or (isinstance(x, Tensor) and x.used_at > self._since)
 
     def watched_variables(self) -> tuple[Variable, ...]:
         """The variables watched so far, in order of construction."""
@@ -172,17 +202,20 @@ class GradientTape:
 
     def read(self, variable: Variable, tensor: Any) -> None:
         """A variable was read while this tape records (called by the variable)."""
-        wanted = (self._watch_accessed and variable.trainable) or id(variable) in self._explicit
-        if not wanted or not is_differentiable(variable.dtype):
-            return
-        _, reads = self._variables.setdefault(id(variable), (variable, []))
-        if tensor not in self._watched:
-            self._watched.add(tensor)
-            reads.append(tensor)
+        entry = self._variables.get(id(variable))
+        if entry is None or tensor not in self._watched:
+            wanted = (self._watch_accessed and variable.trainable) or id(variable) in self._explicit
+            if wanted and is_differentiable(variable.dtype):
+                entry = entry or self._variables.setdefault(id(variable), (variable, []))
+                entry[1].append(tensor)
+                self._watched.add(tensor)
 
     def offer(self, instr: Instr) -> bool:
         """An instruction ran while this tape records; keep it if it reads a watched value."""
         if self._watched.isdisjoint(instr.operands):
+            for operand in instr.operands:
+                if type(operand) is Tensor:
+                    operand.used_at = tapes.clock.now = tapes.clock.now + 1
             return False
         self._instrs.append(instr)
         self._watched.update(instr.results)
@@ -224,21 +257,30 @@ class GradientTape:
         for k, source in enumerate(found_sources):
             _check_source(source, k)
         cotangents = _cotangents(output_gradients, targets, target_spec)
-        targets, cotangents = self._differentiable(targets, cotangents)
+        targets, cotangents = _differentiable(targets, cotangents)
         inside = self._recording and not self._persistent
         if inside:
             self._stop()
-        grads = self._gradients(targets, cotangents, found_sources)
+        try:
+            grads = self._gradients(targets, cotangents, found_sources)
+        except BaseException:
+            if inside:
+                self._start()
+            raise
         if not self._persistent:
-            self._consumed = describe_location(user_location()) or "an earlier call"
-            kept = self._variables
-            self._clear()
-            self._variables = {key: (v, []) for key, (v, _) in kept.items()}
+            self._consume()
         filled = [
             constant(np.zeros(s.shape, s.dtype)) if g is None and zero else g
             for g, s in zip(grads, found_sources, strict=True)
         ]
-        return optree.tree_unflatten(source_spec, filled)
+        return filled[0] if source_spec is None else optree.tree_unflatten(source_spec, filled)
+
+    def _consume(self) -> None:
+        self._consumed = True
+        self._consumed_at = user_location()
+        kept = self._variables
+        self._clear()
+        self._variables = {key: (v, []) for key, (v, _) in kept.items()}
 
     def _check_usable(self) -> None:
         if not self._entered:
@@ -246,36 +288,29 @@ class GradientTape:
         if self._consumed:
             raise TapeError(
                 "A non-persistent GradientTape can only be used to compute one set of gradients (or jacobians); "
-                f"it was consumed at {self._consumed}",
+                f"it was consumed at {describe_location(self._consumed_at) or 'an earlier call'}",
                 "use GradientTape(persistent=True), or ask for all gradients in one call",
             )
 
-    def _differentiable(self, targets: list[Any], cotangents: list[Any]) -> tuple[list[Any], list[Any]]:
-        """Targets as values; integer ones have no gradient and are left out."""
-        pairs = [
-            (self._read_target(t), c) for t, c in zip(targets, cotangents, strict=True) if is_differentiable(t.dtype)
-        ]
-        if targets and not pairs:
-            dtypes = ", ".join(sorted({str(t.dtype) for t in targets}))
-            raise DTypeError(f"gradient: the target has dtype {dtypes}, which has no gradient", "use a float target")
-        return [t for t, _ in pairs], [c for _, c in pairs]
-
-    def _read_target(self, target: Any) -> Any:
-        if not isinstance(target, Variable):
-            return target
-        tensor = target.peek()
-        _, reads = self._variables.setdefault(id(target), (target, []))
-        if tensor not in reads:
-            reads.append(tensor)
-        return tensor
-
     def _gradients(self, targets: list[Any], cotangents: list[Any], sources: list[Any]) -> list[Any]:
-        reads = [self._variables.get(id(s), (s, []))[1] if isinstance(s, Variable) else [s] for s in sources]
-        flat = [r for group in reads for r in group]
+        # A variable as a target is its current value, read or not.
+        current = {id(t): t.peek() for t in targets if isinstance(t, Variable)}
+        targets = [current.get(id(t), t) for t in targets]
+        reached = set(targets)
+        groups = [self._parts(s, reached, current) for s in sources]
+        flat = [part for group in groups for part in group]
         # Inside a trace, or while a tape records, the gradient is part of a program.
         emitted = emitter() is not RECORDER or tapes.active() or any(isinstance(t, Tracer) for t in (*targets, *flat))
         found = iter((self._emitted if emitted else self._computed)(targets, cotangents, flat))
-        return [_added([next(found) for _ in group]) for group in reads]
+        return [_added([next(found) for _ in group]) for group in groups]
+
+    def _parts(self, source: Any, targets: set[Any], current: dict[int, Any]) -> list[Any]:
+        """The values on the tape that a source stands for; none when it was not watched."""
+        if not isinstance(source, Variable):
+            return [source] if source in self._watched or source in targets else []
+        parts = list(self._variables.get(id(source), (source, []))[1])
+        value = current.get(id(source))
+        return parts if value is None or any(p is value for p in parts) else [*parts, value]
 
     def _computed(self, targets: list[Any], cotangents: list[Any], sources: list[Any]) -> list[Any]:
         given = [None if c is None else c.value() for c in cotangents]
@@ -291,6 +326,11 @@ class GradientTape:
         cts = pullback(instrs, seeds, sources)
         # Tied to its source, a constant derivative has derivative 0 instead of none.
         return [None if ct is None else tie(ct, s) for ct, s in zip(cts, sources, strict=True)]
+
+
+def _with_operand(instr: Instr, old: Any, new: Any) -> Instr:
+    operands = tuple([new if o is old else o for o in instr.operands])
+    return Instr(instr.op, operands, instr.params, instr.results, instr.blocks, instr.location)
 
 
 def _added(parts: list[Any]) -> Any:
@@ -315,17 +355,27 @@ def _described(x: Any) -> str:
 
 
 def _leaves(structure: Any, name: str) -> tuple[list[Any], Any]:
-    """The tensors and variables of a nested structure; anything else is an error that says where."""
-    leaves, spec = optree.tree_flatten(structure, none_is_leaf=True)
+    """The tensors and variables of a nested structure, and how it is built (None: it is one itself)."""
+    if isinstance(structure, ArrayMethods):
+        return [structure], None
     if structure is None:
         raise DTypeError(f"gradient: {name} is None", "give a tensor or a nested structure of tensors")
-    paths = optree.tree_paths(structure, none_is_leaf=True)
+    paths, leaves, spec = optree.tree_flatten_with_path(structure, none_is_leaf=True)
     for leaf, path in zip(leaves, paths, strict=True):
         if not isinstance(leaf, ArrayMethods):
             place = name + "".join(f"[{p!r}]" for p in path)
             kind = "a NumPy array" if isinstance(leaf, np.ndarray) else _described(leaf)
             raise DTypeError(f"gradient: {place} is {kind}, which was never watched", "wrap it: x = tape.watch(x)")
     return leaves, spec
+
+
+def _differentiable(targets: list[Any], cotangents: list[Any]) -> tuple[list[Any], list[Any]]:
+    """Without the integer targets, which have no gradient."""
+    pairs = [(t, c) for t, c in zip(targets, cotangents, strict=True) if is_differentiable(t.dtype)]
+    if targets and not pairs:
+        dtypes = ", ".join(sorted({str(t.dtype) for t in targets}))
+        raise DTypeError(f"gradient: the target has dtype {dtypes}, which has no gradient", "use a float target")
+    return [t for t, _ in pairs], [c for _, c in pairs]
 
 
 def _check_source(source: Any, k: int) -> None:
@@ -340,7 +390,7 @@ def _cotangents(given: Any, targets: list[Any], spec: Any) -> list[Any]:
     """One cotangent (or None for ones) per target, checked against its shape."""
     if given is None:
         return [None] * len(targets)
-    if spec.is_leaf():
+    if spec is None:
         leaves = [given]
     else:
         try:

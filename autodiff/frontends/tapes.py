@@ -32,19 +32,34 @@ class _Busy:
 busy = _Busy()
 
 
+class _Clock:
+    """Counts the uses of unwatched values, so that a tape can tell a late `watch`."""
+
+    __slots__ = ("now",)
+
+    def __init__(self) -> None:
+        self.now = 0
+
+
+clock = _Clock()
+
+
 def active() -> list[Any]:
     """The tapes recording in this thread."""
     return _recording.tapes
 
 
-def start(tape: Any) -> None:
+def start(tape: Any) -> list[Any]:
+    """Let a tape record in this thread; returns where it is listed, for `stop`."""
     _recording.tapes.append(tape)
     busy.count += 1
+    return _recording.tapes
 
 
-def stop(tape: Any) -> None:
-    if tape in _recording.tapes:
-        _recording.tapes.remove(tape)
+def stop(tape: Any, among: list[Any]) -> None:
+    """End the recording, from whichever thread."""
+    if tape in among:
+        among.remove(tape)
         busy.count -= 1
 
 

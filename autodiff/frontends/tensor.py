@@ -32,15 +32,17 @@ class Tensor(ArrayMethods, Value):
     plain array. Compared element by element, hashed by identity.
     """
 
-    __slots__ = ("_array", "_instr", "weak")
+    __slots__ = ("__weakref__", "_array", "_instr", "used_at", "weak")
 
     def __init__(
         self, aval: ArrayAval, array: Any = None, instr: Instr | None = None, hint: str = "", weak: bool = False
     ) -> None:
-        super().__init__(aval, hint)
+        self.aval = aval
+        self.hint = hint
         self._array = array
         self._instr = instr
         self.weak = weak
+        self.used_at = 0
 
     # ---- the value ----------------------------------------------------------------------
 
@@ -74,16 +76,21 @@ class Tensor(ArrayMethods, Value):
         return np.asarray(self.value()).tolist()
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        self._leaves("a plain NumPy array")
+        return np.array(self.value(), dtype or self.dtype)
+
+    def _leaves(self, kind: str) -> None:
+        """Warn when a recorded value leaves for where no tape can follow."""
         if any(tape.watches(self) for tape in tapes.active()):
             warnings.warn(
-                f"a recorded tensor of shape {self.shape} was turned into a plain NumPy array: what is computed "
-                "from the array is a constant for the tape. Use .numpy() to say that this is meant",
+                f"a recorded tensor of shape {self.shape} was turned into {kind}: what is computed from that is a "
+                "constant for the tape. Use NumPy's functions, or .numpy() to say that a constant is meant",
                 PathBreakWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
-        return np.array(self.numpy(), dtype or self.dtype)
 
     def __float__(self) -> float:
+        self._leaves("a Python float")
         return float(self.value())
 
     def __int__(self) -> int:

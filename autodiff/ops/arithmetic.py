@@ -22,7 +22,7 @@ from autodiff.ops.families import (
     neg,
     select,
 )
-from autodiff.ops.promotion import common_types
+from autodiff.ops.promotion import bool_types, common_types
 
 POSITIVE = ((0.2, 3.0),)
 NONZERO = ((-2.0, 2.0), (0.5, 2.0))
@@ -109,8 +109,12 @@ less = Elementwise("less", np.less, "({0} < {1})", (None, None), blocked=(0, 1))
 less_equal = Elementwise("less_equal", np.less_equal, "({0} <= {1})", (None, None), blocked=(0, 1))
 greater = Elementwise("greater", np.greater, "({0} > {1})", (None, None), blocked=(0, 1))
 greater_equal = Elementwise("greater_equal", np.greater_equal, "({0} >= {1})", (None, None), blocked=(0, 1))
-logical_or = Elementwise("logical_or", np.logical_or, "({0} | {1})", (None, None), blocked=(0, 1))
-logical_xor = Elementwise("logical_xor", np.logical_xor, "({0} ^ {1})", (None, None), blocked=(0, 1))
+logical_or = Elementwise(
+    "logical_or", np.logical_or, "({0} | {1})", (None, None), types=bool_types, blocked=(0, 1)
+)
+logical_xor = Elementwise(
+    "logical_xor", np.logical_xor, "({0} ^ {1})", (None, None), types=bool_types, blocked=(0, 1)
+)
 isnan = Elementwise("isnan", np.isnan, "isnan({0})", (None,), blocked=(0,))
 isinf = Elementwise("isinf", np.isinf, "isinf({0})", (None,), blocked=(0,))
 isfinite = Elementwise("isfinite", np.isfinite, "isfinite({0})", (None,), blocked=(0,))

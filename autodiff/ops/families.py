@@ -30,11 +30,10 @@ from typing import Any
 import numpy as np
 
 from autodiff.errors import InternalError, ShapeError
-from autodiff.ir.aval import ArrayAval, Shape, is_differentiable
-from autodiff.ir.build import PYTHON_SCALARS, emitter, literal
-from autodiff.ir.core import Literal, Operand
-from autodiff.ops.op import Active, Arrays, Example, Masked, Op
-from autodiff.ops.promotion import Types, common_types, select_types, ufunc_types
+from autodiff.ir.aval import ArrayAval, Shape
+from autodiff.ir.build import emitter, literal
+from autodiff.ops.op import Active, Arrays, Cast, Example, Masked, Op, cast, promoted
+from autodiff.ops.promotion import Types, bool_types, common_types, select_types, ufunc_types
 
 
 # ---- elementwise -------------------------------------------------------------------------
@@ -66,11 +65,6 @@ class Elementwise(Op):
             if not isinstance(self.numpy, np.ufunc):
                 raise InternalError(f"{self.name}: say which `types` it takes, its NumPy function is no ufunc")
             object.__setattr__(self, "types", ufunc_types(self.numpy))
-
-    def __call__(self, *args: Any, **params: Any) -> Any:
-        assert self.types is not None
-        (result,) = emitter().emit(self, tuple(promoted(self.types, args)), params)
-        return result
 
     def connects(self, position: int) -> bool:
         return position not in self.blocked
@@ -150,33 +144,6 @@ def broadcast_shapes(name: str, shapes: Sequence[Shape]) -> Shape:
             "trailing axes must be equal or 1; insert an axis with x[:, None] or reshape one operand",
         )
     return result
-
-
-def promoted(types: Types, args: Sequence[Any]) -> list[Operand]:
-    """The operands, converted to the dtypes the op works in. Python scalars adapt."""
-    target = emitter()
-    lifted = [a if type(a) in PYTHON_SCALARS else target.lift(a) for a in args]
-    kinds = tuple([_kind(a) for a in lifted])
-    dtypes, _ = types(kinds)
-    return [_converted(a, dtype) for a, dtype in zip(lifted, dtypes, strict=True)]
-
-
-def _kind(a: Any) -> Any:
-    if not isinstance(a, Operand):
-        return type(a)
-    if a.weak:
-        return {"b": bool, "i": int, "f": float}[a.aval.dtype.kind]
-    return a.aval.dtype
-
-
-def _converted(a: Any, dtype: np.dtype) -> Operand:
-    if not isinstance(a, Operand):
-        return literal(a, dtype)
-    if a.aval.dtype == dtype:
-        return a
-    if isinstance(a, Literal):
-        return literal(a.value, dtype)
-    return cast(a, dtype=dtype)  # type: ignore[no-any-return]
 
 
 # ---- reductions --------------------------------------------------------------------------
@@ -259,32 +226,6 @@ class Movement(Op):
 # ---- the ops that the calculus of the families is written in -------------------------------
 
 
-@dataclass(frozen=True, eq=False)
-class Cast(Op):
-    """Convert to another dtype; the cotangent is converted back."""
-
-    name: str = "cast"
-    scalar = "{dtype}({0})"
-    keeps_mask = True
-    examples = (Example(((3,),), {"dtype": np.dtype(np.float32)}), Example(((2, 2),), {"dtype": np.dtype(np.int64)}))
-
-    def infer(self, x: ArrayAval, *, dtype: np.dtype) -> tuple[ArrayAval, ...]:
-        return (ArrayAval(x.shape, dtype),)
-
-    def evaluate(self, x: Any, *, dtype: np.dtype) -> Arrays:
-        with np.errstate(invalid="ignore", over="ignore"):
-            return (np.asarray(x).astype(dtype)[()],)
-
-    def jvp(self, tangents: Sequence[Any], y: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
-        return self(tangents[0], **params) if is_differentiable(params["dtype"]) else None
-
-    def vjp(self, ct: Any, y: Any, operands: Sequence[Any], params: dict[str, Any], active: Active) -> list[Any]:
-        back = operands[0].aval.dtype
-        if isinstance(ct, Masked):
-            return [Masked(self(ct.value, dtype=back), ct.mask)]
-        return [self(ct, dtype=back)]
-
-
 def _broadcast_shape(x: Shape, *, shape: Shape, dims: tuple[int, ...]) -> Shape:
     return shape
 
@@ -309,15 +250,15 @@ def _reshape_numpy(x: Any, *, shape: Shape) -> Any:
 
 
 
-cast = Cast()
-
 add = Elementwise("add", np.add, "({0} + {1})", (lambda z, x, y: 1.0, lambda z, x, y: 1.0))
 mul = Elementwise("mul", np.multiply, "({0} * {1})", (lambda z, x, y: y, lambda z, x, y: x))
 neg = Elementwise("neg", np.negative, "(-{0})", (lambda y, x: -1.0,))
 not_equal = Elementwise("not_equal", np.not_equal, "({0} != {1})", (None, None), blocked=(0, 1))
 equal = Elementwise("equal", np.equal, "({0} == {1})", (None, None), blocked=(0, 1))
-logical_and = Elementwise("logical_and", np.logical_and, "({0} & {1})", (None, None), blocked=(0, 1))
-logical_not = Elementwise("logical_not", np.logical_not, "(not {0})", (None,), blocked=(0,))
+logical_and = Elementwise(
+    "logical_and", np.logical_and, "({0} & {1})", (None, None), types=bool_types, blocked=(0, 1)
+)
+logical_not = Elementwise("logical_not", np.logical_not, "(not {0})", (None,), types=bool_types, blocked=(0,))
 select = Elementwise(
     "select",
     np.where,

@@ -1,7 +1,8 @@
-"""What an op is, and the two families that need no calculus of their own.
+"""What an op is, and the families that need no calculus of their own.
 
 `Op` is the protocol every layer above works with; `Call` and `Composite` state their whole
-derivative themselves. `ops.families` holds the families that derive it.
+derivative themselves, `Cast` is what `Op.__call__` converts operands with. `ops.families`
+holds the families that derive derivatives.
 """
 
 from __future__ import annotations
@@ -10,9 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from autodiff.errors import InternalError
-from autodiff.ir.aval import ArrayAval
-from autodiff.ir.build import emitter
+from autodiff.ir.aval import ArrayAval, is_differentiable
+from autodiff.ir.build import PYTHON_SCALARS, emitter, literal
+from autodiff.ir.core import Literal, Operand
+from autodiff.ops.promotion import Types
 
 OPS: dict[str, Op] = {}
 
@@ -38,8 +43,9 @@ class Op:
     """One operation: everything the library knows of it, in one object."""
 
     name: str
+    types: Types | None = None  # dtypes the operands are converted to; None: they are taken as they are
     size_params: tuple[str, ...] = ()
-    keeps_mask = False
+    keeps_mask = False  # whether `vjp` takes a `Masked` cotangent
     examples: tuple[Example, ...] = ()
 
     def __post_init__(self) -> None:
@@ -49,7 +55,8 @@ class Op:
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         target = emitter()
-        (result,) = target.emit(self, tuple([target.lift(a) for a in args]), params)
+        operands = [target.lift(a) for a in args] if self.types is None else promoted(self.types, args)
+        (result,) = target.emit(self, tuple(operands), params)
         return result
 
     def infer(self, *avals: ArrayAval, **params: Any) -> tuple[ArrayAval, ...]:
@@ -72,12 +79,79 @@ class Op:
         return True
 
 
+# ---- conversion of operands ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Cast(Op):
+    """Convert to another dtype; the cotangent is converted back."""
+
+    name: str = "cast"
+    keeps_mask = True
+    examples = (
+        Example(((3,),), {"dtype": np.dtype(np.float32)}),
+        Example(((2, 2),), {"dtype": np.dtype(np.int64)}),
+        Example(((12,),), {"dtype": np.dtype(np.float64)}),
+        Example(((),), {"dtype": np.dtype(np.bool_)}),
+    )
+
+    def infer(self, x: ArrayAval, *, dtype: np.dtype) -> tuple[ArrayAval, ...]:
+        return (ArrayAval(x.shape, dtype),)
+
+    def evaluate(self, x: Any, *, dtype: np.dtype) -> Arrays:
+        with np.errstate(invalid="ignore", over="ignore"):
+            return (np.asarray(x).astype(dtype)[()],)
+
+    def jvp(self, tangents: Sequence[Any], y: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
+        return self(tangents[0], **params) if is_differentiable(params["dtype"]) else None
+
+    def vjp(self, ct: Any, y: Any, operands: Sequence[Any], params: dict[str, Any], active: Active) -> list[Any]:
+        back = operands[0].aval.dtype
+        if isinstance(ct, Masked):
+            return [Masked(self(ct.value, dtype=back), ct.mask)]
+        return [self(ct, dtype=back)]
+
+
+cast = Cast()
+
+
+def promoted(types: Types, args: Sequence[Any]) -> list[Operand]:
+    """The operands, converted to the dtypes the op works in. Python scalars adapt."""
+    target = emitter()
+    lifted = [a if type(a) in PYTHON_SCALARS else target.lift(a) for a in args]
+    kinds = tuple([_kind(a) for a in lifted])
+    dtypes, _ = types(kinds)
+    return [_converted(a, dtype) for a, dtype in zip(lifted, dtypes, strict=True)]
+
+
+def _kind(a: Any) -> Any:
+    if not isinstance(a, Operand):
+        return type(a)
+    if a.weak:
+        return {"b": bool, "i": int, "f": float}[a.aval.dtype.kind]
+    return a.aval.dtype
+
+
+def _converted(a: Any, dtype: np.dtype) -> Operand:
+    if not isinstance(a, Operand):
+        return literal(a, dtype)
+    if a.aval.dtype == dtype:
+        return a
+    if isinstance(a, Literal):
+        return literal(a.value, dtype)
+    return cast(a, dtype=dtype)  # type: ignore[no-any-return]
+
+
+# ---- the families that state their derivative ----------------------------------------------
+
+
 @dataclass(frozen=True, eq=False)
 class Call(Op):
     """Anything else: a native function between nests.
 
     `loop(out, *arrays, *params)` is that function: plain Python over preallocated arrays,
-    compiled by Numba in kernels and run as it is in tests. `rule` and `tangent` emit the
+    compiled by Numba in kernels and run as it is in tests. Arrays of shape () come as shape
+    (1,); params that hold sizes are not passed, the shape of `out` tells them. `rule` and `tangent` emit the
     cotangents and the tangent; None means that the op has no derivative.
     """
 
@@ -87,6 +161,7 @@ class Call(Op):
     loop: Callable[..., None]
     rule: Callable[..., list[Any]] | None = None
     tangent: Callable[..., Any] | None = None
+    types: Types | None = None
     size_params: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
 
@@ -120,8 +195,9 @@ class Composite(Op):
     expand: Callable[..., Any]
     derivative: Callable[..., list[Any]]
     tangent: Callable[..., Any]
-    examples: tuple[Example, ...] = ()
+    types: Types | None = None
     size_params: tuple[str, ...] = ()
+    examples: tuple[Example, ...] = ()
 
     def infer(self, *avals: ArrayAval, **params: Any) -> tuple[ArrayAval, ...]:
         return (self.shape(*avals, **params),)

@@ -44,3 +44,9 @@ def common_types(kinds: Kinds) -> tuple[tuple[np.dtype, ...], np.dtype]:
     """All operands, and the result, of one common dtype."""
     dtype = common(kinds)
     return tuple(dtype for _ in kinds), dtype
+
+
+def bool_types(kinds: Kinds) -> tuple[tuple[np.dtype, ...], np.dtype]:
+    """Truth values only, as NumPy's logical functions see their operands."""
+    dtype = np.dtype(np.bool_)
+    return tuple(dtype for _ in kinds), dtype
