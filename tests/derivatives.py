@@ -29,8 +29,25 @@ def moved(arrays: Arrays, wrt: Sequence[int], tangents: Arrays, step: Any) -> li
 
 
 def richardson(f: Callable[..., Arrays], arrays: Arrays, wrt: Sequence[int], tangents: Arrays) -> list[Any]:
-    """Directional derivative by central differences, extrapolated from three steps (error h**6)."""
-    steps = [1e-2 / 2**k for k in range(3)]
+    """Directional derivative by differences; nan in lanes where a kink is too near to tell."""
+    found = []
+    for a, b in zip(_extrapolated(f, arrays, wrt, tangents, 1e-3), _extrapolated(f, arrays, wrt, tangents, 1.3e-4), strict=True):
+        sure = np.abs(a - b) <= 1e-5 * (1 + np.abs(a))
+        found.append(np.where(sure, a, np.nan))
+    return found
+
+
+def check_differences(found: Arrays, expected: Arrays, note: str = "") -> None:
+    """`found` agrees with what `richardson` gives, wherever that is sure."""
+    for a, b in zip(found, expected, strict=True):
+        sure = ~np.isnan(b)
+        assert np.mean(sure) >= 0.5 if sure.size > 2 else True, f"{note}: differences tell nothing"
+        np.testing.assert_allclose(np.asarray(a)[sure], b[sure], rtol=1e-6, atol=1e-7, err_msg=note)
+
+
+def _extrapolated(f: Callable[..., Arrays], arrays: Arrays, wrt: Sequence[int], tangents: Arrays, h: float) -> list[Any]:
+    """Central differences, extrapolated from three steps (error h**6)."""
+    steps = [h / 2**k for k in range(3)]
     table: list[list[Any]] = []
     for h in steps:
         ahead, behind = f(*moved(arrays, wrt, tangents, h)), f(*moved(arrays, wrt, tangents, -h))
@@ -54,7 +71,7 @@ def complex_step(f: Callable[..., Arrays], arrays: Arrays, wrt: Sequence[int], t
         complex_arrays = [a.astype(complex) if k in floats else a for k, a in enumerate(arrays)]
         with np.errstate(all="ignore"):
             return [np.imag(y) / h for y in f(*moved(complex_arrays, wrt, tangents, 1j * h))]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, np.exceptions.ComplexWarning):
         return None
 
 
@@ -68,6 +85,8 @@ def pairing(a: Arrays, b: Arrays) -> tuple[float, float]:
 def check_modes_agree(block: Block, arrays: Arrays, wrt: Sequence[int], rtol: float = 1e-12) -> None:
     """<ct, J t> = <J^T ct, t>: forward and reverse mode, each derived from other rules."""
     n = len(block.results)
+    if any(v.aval.dtype == np.float32 for i in block.instrs for v in (*i.operands, *i.results)):
+        rtol = 1e-6
     tangents = directions(arrays, wrt)
     forward = run(jvp(block, wrt), [*arrays, *tangents])
     cts = [np.random.default_rng(2).uniform(-1, 1, np.shape(y)).astype(y.dtype) for y in forward[:n]]

@@ -25,7 +25,7 @@ class Kernel:
 
     def extra(self) -> list[Any]:
         """What is passed behind the block's own arguments: literals, then sizes."""
-        sizes = {name: size for size, name in self.signature.sizes.names.items()}
+        sizes = self.signature.sizes.values
         literals = [lit.aval.dtype.type(lit.value) for lit in self.literals]
         return [*literals, *(sizes[name] for name in size_origins(self.plan)[1])]
 

@@ -72,8 +72,10 @@ def draw(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype, doma
     if dtype == np.bool_:
         return np.asarray(rng.uniform(size=shape) > 0.4)[()]
     if dtype.kind in "iu":
-        first = max(math.ceil(low), 0) if dtype.kind == "u" else math.ceil(low)
-        return np.asarray(rng.integers(first, math.floor(high), size=shape, endpoint=True)).astype(dtype)[()]
+        first, last = math.ceil(low), math.floor(high)
+        if dtype.kind == "u":
+            first, last = max(first, 0), max(last, 0)
+        return np.asarray(rng.integers(first, last, size=shape, endpoint=True)).astype(dtype)[()]
     return np.asarray(rng.uniform(low, high, size=shape)).astype(dtype)[()]
 
 
@@ -129,8 +131,9 @@ def _samples(op: Op, dtype: np.dtype) -> Iterator[Sample]:
 
 def grown(sample: Sample) -> Sample | None:
     """The same use with every named size changed alike; None where sizes depend on each other."""
+    sizes = {*sample.op.size_params, *sample.op.implied_params}
     new = {n: n + LONGER - LONG for a in sample.arrays for n in np.shape(a) if n > 8}
-    params = {k: _grow(v, new) if k in sample.op.size_params else v for k, v in sample.params.items()}
+    params = {k: _grow(v, new) if k in sizes else v for k, v in sample.params.items()}
     rng = random(sample.op)
     arrays = []
     for a in sample.arrays:

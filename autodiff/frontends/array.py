@@ -16,6 +16,7 @@ from autodiff.frontends.surface import indexing, products, reductions, shapes, t
 from autodiff.frontends.surface.common import lift
 from autodiff.ir.aval import ArrayAval
 from autodiff.ir.core import Operand
+from autodiff.ops.arithmetic import identity
 from autodiff.ops.families import cast, equal, not_equal
 
 
@@ -90,7 +91,7 @@ class ArrayMethods(Operand):
     def __setitem__(self, index: Any, value: Any) -> None:
         raise DTypeError(
             f"{type(self).__name__} of shape {self.shape} cannot be written in place",
-            "build a new array: x = np.where(mask, v, x), or x = x.at[i].add(v)",
+            "build a new array: x = x.at[i].set(v), x = x.at[i].add(v), or x = np.where(mask, v, x)",
         )
 
     def __len__(self) -> int:
@@ -192,11 +193,11 @@ class ArrayMethods(Operand):
         return lift(self)
 
     def copy(self, order: str = "C") -> Any:
-        return lift(self)
+        return identity(self)
 
 
 class At:
-    """`x.at[index].add(v)`: a functional update, connected to both x and v."""
+    """`x.at[index].set(v)`, `.add(v)`: functional updates, connected to both x and v."""
 
     __slots__ = ("_array", "_index")
 
@@ -210,6 +211,10 @@ class At:
     def add(self, updates: Any) -> Any:
         """x with `updates` added at the index; repeated places add up."""
         return indexing.index_add(self._array, self._index, updates)
+
+    def set(self, values: Any) -> Any:
+        """x with `values` at the index; of repeated places the last one wins, as in NumPy."""
+        return indexing.index_set(self._array, self._index, values)
 
     def get(self) -> Any:
         """x[index]."""

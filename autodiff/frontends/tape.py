@@ -78,7 +78,7 @@ class GradientTape:
         self._recording = False
         self._consumed = False
         self._consumed_at: tuple[str, int] | None = None
-        self._since = 0
+        self._among: list[Any] = []  # the thread's tapes, of which this is one while it records
         self._clear()
 
     def _clear(self) -> None:
@@ -87,6 +87,7 @@ class GradientTape:
         # Per variable: itself, and the tensors that reads of it returned.
         self._variables: dict[int, tuple[Variable, list[Any]]] = {}
         self._explicit: set[int] = set()
+        self._since = tapes.clock.now  # uses of unwatched values before that are not this tape's
 
     def __repr__(self) -> str:
         state = "recording" if self._recording else "consumed" if self._consumed else "idle"
@@ -213,9 +214,10 @@ class GradientTape:
     def offer(self, instr: Instr) -> bool:
         """An instruction ran while this tape records; keep it if it reads a watched value."""
         if self._watched.isdisjoint(instr.operands):
+            tapes.clock.now += 1
             for operand in instr.operands:
                 if type(operand) is Tensor:
-                    operand.used_at = tapes.clock.now = tapes.clock.now + 1
+                    operand.used_at = tapes.clock.now
             return False
         self._instrs.append(instr)
         self._watched.update(instr.results)

@@ -76,10 +76,10 @@ class Tensor(ArrayMethods, Value):
         return np.asarray(self.value()).tolist()
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
-        self._leaves("a plain NumPy array")
+        self.warn_of_leaving("a plain NumPy array")
         return np.array(self.value(), dtype or self.dtype)
 
-    def _leaves(self, kind: str) -> None:
+    def warn_of_leaving(self, kind: str) -> None:
         """Warn when a recorded value leaves for where no tape can follow."""
         if any(tape.watches(self) for tape in tapes.active()):
             warnings.warn(
@@ -90,7 +90,7 @@ class Tensor(ArrayMethods, Value):
             )
 
     def __float__(self) -> float:
-        self._leaves("a Python float")
+        self.warn_of_leaving("a Python float")
         return float(self.value())
 
     def __int__(self) -> int:

@@ -48,7 +48,7 @@ class Variable(ArrayMethods):
     12.0
     """
 
-    __slots__ = ("_serial", "_tensor", "name", "trainable")
+    __slots__ = ("__weakref__", "_serial", "_tensor", "name", "trainable")
     weak = False
 
     def __init__(self, initial_value: Any, trainable: bool = True, name: str | None = None, dtype: Any = None) -> None:
@@ -103,10 +103,12 @@ class Variable(ArrayMethods):
         return self._tensor.tolist()
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
-        return np.array(self._tensor.numpy(), dtype or self.dtype)
+        self._tensor.warn_of_leaving("a plain NumPy array")
+        return np.array(self._tensor.value(), dtype or self.dtype)
 
     def __float__(self) -> float:
-        return float(self._tensor)
+        self._tensor.warn_of_leaving("a Python float")
+        return float(self._tensor.value())
 
     def __int__(self) -> int:
         return int(self._tensor)
@@ -172,7 +174,7 @@ class Variable(ArrayMethods):
     def _refuse(self, operator: str, method: str) -> NoReturn:
         raise TapeError(
             f"`variable {operator} value` would rebind the name {self.name!r} to a tensor",
-            f"use variable.{method}(value), or variable = variable {operator[0]} value if that is meant",
+            f"use variable.{method}(...), or variable = variable {operator[:-1]} value if that is meant",
         )
 
     def __iadd__(self, other: Any) -> NoReturn:
@@ -190,9 +192,18 @@ class Variable(ArrayMethods):
     def __ipow__(self, other: Any) -> NoReturn:
         self._refuse("**=", "assign")
 
+    def __ifloordiv__(self, other: Any) -> NoReturn:
+        self._refuse("//=", "assign")
+
+    def __imod__(self, other: Any) -> NoReturn:
+        self._refuse("%=", "assign")
+
+    def __imatmul__(self, other: Any) -> NoReturn:
+        self._refuse("@=", "assign")
+
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise DTypeError(
-            f"item assignment on {self.name!r}", "assign a new array: v.assign(...), or v.assign(v.at[i].add(u))"
+            f"item assignment on {self.name!r}", "assign a new array: v.assign(v.at[i].set(u)), or .add(u)"
         )
 
 

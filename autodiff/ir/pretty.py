@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import keyword
+import re
 from typing import Any
 
 import numpy as np
@@ -33,6 +35,7 @@ class Namer:
 
     def fresh(self, hint: str = "") -> str:
         """A name nobody has yet, made from `hint` when there is one."""
+        hint = identifier(hint)
         name, k = hint, 1
         while not name or name in self._taken:
             if hint:
@@ -41,6 +44,12 @@ class Namer:
                 name, self._fresh = f"v{self._fresh}", self._fresh + 1
         self._taken.add(name)
         return name
+
+
+def identifier(hint: str) -> str:
+    """The hint as a Python name: `w[0]` becomes `w_0_`; an empty one stays empty."""
+    name = re.sub(r"\W", "_", hint, flags=re.ASCII)
+    return f"{name}_" if keyword.iskeyword(name) else f"v{name}" if name[:1].isdigit() else name
 
 
 def pretty(block: Block) -> str:

@@ -1,53 +1,63 @@
 """The signature of a block: its canonical text, with sizes taken out.
 
-Two blocks with one signature run on one kernel. Every size above `SMALL` becomes a name
-(`n0`, `n1`, ... in order of first appearance) whose value is passed at run time, so a new
-batch size compiles nothing. Equal sizes share a name: lowering may then rely on equal
-names being equal sizes. Sizes up to `SMALL` stay in, because a kernel is written for them
-(a dimension of 1 broadcasts, a loop of 3 unrolls).
+Two blocks with one signature run on one kernel. Sizes are named by class (`ir.dims`): `n0`,
+`n1`, ... in order of first appearance; the numbers are passed at run time, so a new batch
+size compiles nothing. Starts of slices and widths of padding are passed the same way (`k0`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
-from autodiff.ir.aval import ArrayAval, short_dtype
+from autodiff.ir.aval import short_dtype
 from autodiff.ir.core import Block, Instr, Literal, Operand
+from autodiff.ir.dims import SMALL, Dim, Dims, DimShape
 from autodiff.ir.pretty import format_literal, format_param
-
-SMALL = 8
 
 
 @dataclass(slots=True)
 class Sizes:
-    """Names of the sizes of one block, in order of first appearance."""
+    """What a kernel calls the sizes of one block; `values` are their numbers here.
 
-    names: dict[int, str] = field(default_factory=dict)
+    `shapes` holds the axes of every value, `starts` the names of size parameters, by
+    instruction and parameter.
+    """
 
-    def name(self, size: int) -> str:
-        """The text of a size: its name, or its digits when it is small."""
-        if -SMALL <= size <= SMALL:
-            return str(size)
-        return self.names.setdefault(size, f"n{len(self.names)}")
+    shapes: dict[Operand, DimShape] = field(default_factory=dict)
+    starts: dict[tuple[Instr, str], tuple[str, ...]] = field(default_factory=dict)
+    values: dict[str, int] = field(default_factory=dict)
+    _names: dict[Dim, str] = field(default_factory=dict)
 
-    def param(self, value: Any) -> str:
-        """The text of a static parameter that holds sizes."""
-        if isinstance(value, tuple):
-            return f"({','.join(map(self.param, value))})"
-        return self.name(value) if type(value) is int else repr(value)
+    def shape(self, value: Operand) -> tuple[str, ...]:
+        """The shape of a value, as text: names, and digits for 0 and 1."""
+        return tuple(map(self._name, self.shapes[value])) if value in self.shapes else ()
 
-    def aval(self, aval: ArrayAval) -> str:
-        return f"{short_dtype(aval.dtype)}[{','.join(map(self.name, aval.shape))}]"
+    def _name(self, dim: Dim) -> str:
+        if dim.size <= SMALL:
+            return str(dim.size)
+        name = self._names.get(dim.root)
+        if name is None:
+            name = self._names[dim.root] = f"n{len(self._names)}"
+            self.values[name] = dim.size
+        return name
 
-    @property
-    def values(self) -> tuple[int, ...]:
-        return tuple(self.names)
+    def name_starts(self, instr: Instr, param: str) -> tuple[str, ...]:
+        """Names for a parameter that holds positions."""
+        found = []
+        for n in instr.params[param]:
+            if abs(n) <= SMALL:
+                found.append(str(n))
+            else:
+                name = f"k{len(self.values)}"
+                self.values[name] = n
+                found.append(name)
+        self.starts[instr, param] = tuple(found)
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """`text` is the key; `sizes` are the values the kernel needs at run time."""
+    """`text` is the key; `sizes` say what its names stand for in this block."""
 
     text: str
     sizes: Sizes
@@ -55,16 +65,14 @@ class Signature:
 
 def signature(block: Block) -> Signature:
     """The canonical text of a block and the sizes taken out of it."""
-    sizes, numbers = Sizes(), {}
+    sizes, numbers = Sizes(infer_dims(block)), dict[Operand, str]()
 
     def read(operand: Operand) -> str:
-        if isinstance(operand, Literal):
-            return format_literal(operand)
-        return numbers[operand]
+        return format_literal(operand) if isinstance(operand, Literal) else numbers[operand]
 
     def define(value: Operand) -> str:
         numbers[value] = f"%{len(numbers)}"
-        return f"{numbers[value]}:{sizes.aval(value.aval)}"
+        return f"{numbers[value]}:{short_dtype(value.aval.dtype)}[{','.join(sizes.shape(value))}]"
 
     lines = [" ".join(map(define, block.params))]
     for instr in block.instrs:
@@ -75,7 +83,24 @@ def signature(block: Block) -> Signature:
     return Signature("\n".join(lines), sizes)
 
 
+def infer_dims(block: Block) -> dict[Operand, DimShape]:
+    """The axes of every value of a block, joined where an op forces them to be equal."""
+    d = Dims()
+    shapes: dict[Operand, DimShape] = {p: d.shape(p.aval.shape) for p in block.params}
+    for instr in block.instrs:
+        operands = [() if isinstance(o, Literal) else shapes[o] for o in instr.operands]
+        for result in instr.results:
+            shapes[result] = instr.op.dims(d, operands, result.aval, instr.params)
+    return shapes
+
+
 def _params(instr: Instr, sizes: Sizes) -> str:
-    return "".join(
-        f"[{k}={sizes.param(v) if k in instr.op.size_params else format_param(v)}]" for k, v in instr.params.items()
-    )
+    text = ""
+    for key, value in instr.params.items():
+        if key in instr.op.implied_params:
+            continue  # the shape of the result says it
+        if key in instr.op.size_params:
+            text += f"[{key}=({','.join(sizes.name_starts(instr, key))})]"
+        else:
+            text += f"[{key}={format_param(value)}]"
+    return text

@@ -7,11 +7,13 @@ have slope 0 everywhere.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from autodiff.ir.core import OPERATORS
+from autodiff.errors import DTypeError
+from autodiff.ir.core import OPERATORS, Operand
 from autodiff.ops.families import (
     Elementwise,
     add,
@@ -40,17 +42,26 @@ fmod = Elementwise(
 )
 
 
-absolute = Elementwise("abs", np.absolute, "abs({0})", (lambda y, x: sign(x),))
+UNCHANGED = {"b": "{0}", "i": "{0}", "u": "{0}"}
+
+absolute = Elementwise("abs", np.absolute, "abs({0})", (lambda y, x: sign(x),), variants={"b": "{0}", "u": "{0}"})
 fabs = Elementwise("fabs", np.fabs, "abs({0})", (lambda y, x: sign(x),))
 positive = Elementwise("pos", np.positive, "(+{0})", (lambda y, x: 1.0,))
 square = Elementwise("square", np.square, "({0} * {0})", (lambda y, x: 2.0 * x,))
-reciprocal = Elementwise("reciprocal", np.reciprocal, "(1.0 / {0})", (lambda y, x: -y * y,), domain=POSITIVE)
+reciprocal = Elementwise(
+    "reciprocal",
+    np.reciprocal,
+    "({one} / {0})",
+    (lambda y, x: -y * y,),
+    domain=POSITIVE,
+    variants={"i": "i64(1 / {0})", "u": "u64(1 / {0})"},
+)
 
 sign = Elementwise("sign", np.sign, "sign({0})", (None,))
-floor = Elementwise("floor", np.floor, "floor({0})", (None,))
-ceil = Elementwise("ceil", np.ceil, "ceil({0})", (None,))
+floor = Elementwise("floor", np.floor, "floor({0})", (None,), variants=UNCHANGED)
+ceil = Elementwise("ceil", np.ceil, "ceil({0})", (None,), variants=UNCHANGED)
 rint = Elementwise("rint", np.rint, "rint({0})", (None,))
-trunc = Elementwise("trunc", np.trunc, "trunc({0})", (None,))
+trunc = Elementwise("trunc", np.trunc, "trunc({0})", (None,), variants=UNCHANGED)
 
 
 def _half_at_tie(ahead: Any, x: Any, y: Any) -> Any:
@@ -142,6 +153,20 @@ def _unchanged(x: Any) -> Any:
 stop_gradient = Elementwise("stop_gradient", _unchanged, "{0}", (None,), types=common_types, blocked=(0,))
 identity = Elementwise("identity", _unchanged, "{0}", (lambda y, x: 1.0,), types=common_types)
 
+
+def _on_bools(op: Elementwise) -> Callable[..., Any]:
+    """The meaning of `& | ^ ~`: NumPy's bitwise operators, which are logic on bools alone."""
+
+    def operator(*args: Any) -> Any:
+        for a in args:
+            dtype = a.aval.dtype if isinstance(a, Operand) else np.asarray(a).dtype
+            if dtype != np.bool_:
+                raise DTypeError(f"{op.name}: & | ^ ~ work on bool arrays, not on {dtype}", "compare first: (x > 0) & ...")
+        return op(*args)
+
+    return operator
+
+
 OPERATORS.update(
     {
         "add": add,
@@ -157,9 +182,9 @@ OPERATORS.update(
         "less_equal": less_equal,
         "greater": greater,
         "greater_equal": greater_equal,
-        "logical_and": logical_and,
-        "logical_or": logical_or,
-        "logical_xor": logical_xor,
-        "logical_not": logical_not,
+        "logical_and": _on_bools(logical_and),
+        "logical_or": _on_bools(logical_or),
+        "logical_xor": _on_bools(logical_xor),
+        "logical_not": _on_bools(logical_not),
     }
 )

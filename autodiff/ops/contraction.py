@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +10,11 @@ import numpy as np
 
 from autodiff.errors import ShapeError
 from autodiff.ir.aval import ArrayAval
-from autodiff.ir.build import emitter
-from autodiff.ops.families import add, promoted
+from autodiff.ir.dims import Dims, DimShape
+from autodiff.ops.families import add
 from autodiff.ops.movement import transpose
 from autodiff.ops.op import Active, Arrays, Example, Op
-from autodiff.ops.promotion import common_types
+from autodiff.ops.promotion import Types, common_types
 
 
 def swap(x: Any) -> Any:
@@ -28,11 +28,17 @@ class Matmul(Op):
     """[..., m, k] @ [..., k, n] -> [..., m, n], with equal leading axes."""
 
     name: str = "matmul"
-    examples = (Example(((2, 3), (3, 4))), Example(((2, 3, 2), (2, 2, 1))))
-
-    def __call__(self, *args: Any, **params: Any) -> Any:
-        (result,) = emitter().emit(self, tuple(promoted(common_types, args)), params)
-        return result
+    types: Types | None = common_types
+    examples = (
+        Example(((2, 3), (3, 4))),
+        Example(((2, 3, 2), (2, 2, 1))),
+        Example(((12, 10), (10, 1))),
+        Example(((1, 12), (12, 10))),
+        Example(((12, 10), (10, 12))),
+        Example(((1, 12), (12, 1))),
+        Example(((2, 0), (0, 3))),
+        Example(((0, 2), (2, 3))),
+    )
 
     def infer(self, a: ArrayAval, b: ArrayAval) -> tuple[ArrayAval, ...]:
         if a.ndim < 2 or a.shape[:-2] != b.shape[:-2] or a.shape[-1] != b.shape[-2]:
@@ -41,6 +47,11 @@ class Matmul(Op):
                 "the last axis of the first must equal the second-last of the second",
             )
         return (ArrayAval((*a.shape[:-1], b.shape[-1]), a.dtype),)
+
+    def dims(self, d: Dims, operands: Sequence[DimShape], result: ArrayAval, params: Mapping[str, Any]) -> DimShape:
+        a, b = operands
+        d.join(a[-1], b[-2])
+        return (*d.join_all([a[:-2], b[:-2]]), a[-2], b[-1])
 
     def evaluate(self, *arrays: Any, **params: Any) -> Arrays:
         return (np.matmul(*arrays),)

@@ -22,8 +22,9 @@ Each op also says how it is tested: `examples` are the inputs from which its tes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -32,6 +33,7 @@ import numpy as np
 from autodiff.errors import InternalError, ShapeError
 from autodiff.ir.aval import ArrayAval, Shape
 from autodiff.ir.build import emitter, literal
+from autodiff.ir.dims import Dims, DimShape
 from autodiff.ops.op import Active, Arrays, Cast, Example, Masked, Op, cast, promoted
 from autodiff.ops.promotion import Types, bool_types, common_types, select_types, ufunc_types
 
@@ -44,7 +46,9 @@ class Elementwise(Op):
     """One number from one number of each operand, with NumPy's broadcasting.
 
     `scalar` is the expression on scalars, a template such as `"({0} * {1})"`, in the Python
-    that `backends/numba/source.py` documents. `partials[k](y, *x)` is dy/dx_k; None in the
+    that `backends/numba/functions.py` defines; `{zero}` and `{one}` are those numbers in the
+    operands' dtype (`float32 * 2.0` would be float64). `variants` holds the expressions for
+    dtype kinds ("b", "i", "u") where another one is right. `partials[k](y, *x)` is dy/dx_k; None in the
     table is a derivative that is zero everywhere. `masks[k](y, *x)`, where given, says in
     which lanes the result depends on operand k at all.
     """
@@ -55,6 +59,7 @@ class Elementwise(Op):
     partials: tuple[Callable[..., Any] | None, ...]
     domain: tuple[tuple[float, float], ...] = ()
     types: Types | None = None
+    variants: Mapping[str, str] = field(default_factory=dict)
     masks: tuple[Callable[..., Any] | None, ...] = ()
     blocked: tuple[int, ...] = ()  # operands through which no derivative path runs
     keeps_mask = True
@@ -73,6 +78,9 @@ class Elementwise(Op):
         assert self.types is not None
         _, dtype = self.types(tuple(a.dtype for a in avals))
         return (ArrayAval(broadcast_shapes(self.name, [a.shape for a in avals]), dtype),)
+
+    def dims(self, d: Dims, operands: Sequence[DimShape], result: ArrayAval, params: Mapping[str, Any]) -> DimShape:
+        return d.broadcast(operands, result.shape)
 
     def evaluate(self, *arrays: Any, **params: Any) -> Arrays:
         return (self.numpy(*arrays),)
@@ -166,12 +174,19 @@ class Reduction(Op):
     domain: tuple[float, float] = (-3.0, 3.0)
     types: Types = common_types
     empty: bool = True  # whether it is defined for no elements
+    additive: bool = False  # a plain sum: kernels may add in any order, and in a wider dtype
+
+    def connects(self, position: int) -> bool:
+        return self.derivative is not None
 
     def infer(self, x: ArrayAval, *, axes: tuple[int, ...]) -> tuple[ArrayAval, ...]:
         if not self.empty and any(x.shape[k] == 0 for k in axes):
             raise ShapeError(f"{self.name} of zero elements has no value: shape {x.shape}", "check for empty input")
         dtype = self.types((x.dtype,))[1]
         return (ArrayAval(tuple(n for k, n in enumerate(x.shape) if k not in axes), dtype),)
+
+    def dims(self, d: Dims, operands: Sequence[DimShape], result: ArrayAval, params: Mapping[str, Any]) -> DimShape:
+        return tuple(dim for k, dim in enumerate(operands[0]) if k not in params["axes"])
 
     def evaluate(self, x: Any, *, axes: tuple[int, ...]) -> Arrays:
         return (self.numpy(x, axis=axes),)
@@ -199,19 +214,26 @@ def restore(y: Any, shape: Shape, axes: tuple[int, ...]) -> Any:
 class Movement(Op):
     """Moves elements, computes nothing: linear, so its jvp is itself.
 
-    `transpose(ct, x_aval, **params)` is the linear transpose, `shape(aval, **params)` the
-    shape rule; both in terms of other movements and sums.
+    `transpose(ct, x_shape, **params)` is the linear transpose, `shape(x_shape, **params)` the
+    shape rule; the first in terms of other movements and sums. Where each element of the
+    operand goes to one place at most, masks travel back through the transpose (`keeps_mask`).
     """
 
     name: str
     numpy: Callable[..., Any]
     shape: Callable[..., Shape]
     transpose: Callable[..., Any]
+    axes: Callable[..., DimShape]  # (dims, operand's axes, result's shape, **params)
     size_params: tuple[str, ...] = ()
+    implied_params: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
+    keeps_mask: bool = True
 
     def infer(self, x: ArrayAval, **params: Any) -> tuple[ArrayAval, ...]:
         return (ArrayAval(self.shape(x.shape, **params), x.dtype),)
+
+    def dims(self, d: Dims, operands: Sequence[DimShape], result: ArrayAval, params: Mapping[str, Any]) -> DimShape:
+        return self.axes(d, operands[0], result.shape, **params)
 
     def evaluate(self, x: Any, **params: Any) -> Arrays:
         return (self.numpy(x, **params),)
@@ -220,7 +242,11 @@ class Movement(Op):
         return self(tangents[0], **params)
 
     def vjp(self, ct: Any, y: Any, operands: Sequence[Any], params: dict[str, Any], active: Active) -> list[Any]:
-        return [self.transpose(ct, operands[0].aval.shape, **params)]
+        shape = operands[0].aval.shape
+        if not isinstance(ct, Masked):
+            return [self.transpose(ct, shape, **params)]
+        mask = broadcast_to(ct.mask, y.aval.shape)
+        return [Masked(self.transpose(ct.value, shape, **params), self.transpose(mask, shape, **params))]
 
 
 # ---- the ops that the calculus of the families is written in -------------------------------
@@ -237,6 +263,11 @@ def _broadcast_numpy(x: Any, *, shape: Shape, dims: tuple[int, ...]) -> Any:
     return np.broadcast_to(np.reshape(x, inner), shape)
 
 
+def _broadcast_axes(d: Dims, x: DimShape, result: Shape, *, shape: Shape, dims: tuple[int, ...]) -> DimShape:
+    kept = {place: dim for place, dim in zip(dims, x, strict=True) if dim.size == shape[place]}
+    return tuple(kept[k] if k in kept else d.fresh(n) for k, n in enumerate(shape))
+
+
 def _broadcast_transpose(ct: Any, x: Shape, *, shape: Shape, dims: tuple[int, ...]) -> Any:
     repeated = [k for k in range(len(shape)) if k not in dims]
     repeated += [d for k, d in enumerate(dims) if x[k] == 1 and shape[d] != 1]
@@ -248,10 +279,17 @@ def _reshape_numpy(x: Any, *, shape: Shape) -> Any:
     return np.reshape(x, shape)
 
 
+def _reshape_shape(x: Shape, *, shape: Shape) -> Shape:
+    if math.prod(x) != math.prod(shape):
+        raise ShapeError(f"reshape: {x} has {math.prod(x)} elements, {shape} has {math.prod(shape)}")
+    return shape
 
 
-add = Elementwise("add", np.add, "({0} + {1})", (lambda z, x, y: 1.0, lambda z, x, y: 1.0))
-mul = Elementwise("mul", np.multiply, "({0} * {1})", (lambda z, x, y: y, lambda z, x, y: x))
+# NumPy's sum and product of bools are their `or` and `and`.
+add = Elementwise(
+    "add", np.add, "({0} + {1})", (lambda z, x, y: 1.0, lambda z, x, y: 1.0), variants={"b": "({0} | {1})"}
+)
+mul = Elementwise("mul", np.multiply, "({0} * {1})", (lambda z, x, y: y, lambda z, x, y: x), variants={"b": "({0} & {1})"})
 neg = Elementwise("neg", np.negative, "(-{0})", (lambda y, x: -1.0,))
 not_equal = Elementwise("not_equal", np.not_equal, "({0} != {1})", (None, None), blocked=(0, 1))
 equal = Elementwise("equal", np.equal, "({0} == {1})", (None, None), blocked=(0, 1))
@@ -277,27 +315,40 @@ reduce_sum = Reduction(
     derivative=lambda ct, y, x, axes: ct,
     tangent=lambda t, y, x, axes: reduce_sum(t, axes=axes),
     types=lambda kinds: (kinds, _sum_dtype(kinds[0])),
+    additive=True,
 )
 broadcast = Movement(
     "broadcast",
     _broadcast_numpy,
     _broadcast_shape,
     _broadcast_transpose,
-    size_params=("shape",),
+    _broadcast_axes,
+    implied_params=("shape",),
     examples=(
         Example(((3,),), {"shape": (2, 3), "dims": (1,)}),
         Example(((2,),), {"shape": (2, 3), "dims": (0,)}),
         Example(((1, 3),), {"shape": (4, 2, 3), "dims": (1, 2)}),
         Example(((),), {"shape": (2, 2), "dims": ()}),
+        Example(((12, 1),), {"shape": (3, 12, 10), "dims": (1, 2)}),
+        Example(((1,),), {"shape": (0, 2), "dims": (0,)}),
     ),
+    keeps_mask=False,
 )
 reshape = Movement(
     "reshape",
     _reshape_numpy,
-    lambda x, *, shape: shape,
+    _reshape_shape,
     lambda ct, x, *, shape: reshape(ct, shape=x),
-    size_params=("shape",),
-    examples=(Example(((2, 6),), {"shape": (3, 4)}), Example(((),), {"shape": (1, 1)}), Example(((1, 1),), {"shape": ()})),
+    lambda d, x, result, *, shape: d.regrouped(x, shape),
+    implied_params=("shape",),
+    examples=(
+        Example(((2, 6),), {"shape": (3, 4)}),
+        Example(((),), {"shape": (1, 1)}),
+        Example(((1, 1),), {"shape": ()}),
+        Example(((12, 1),), {"shape": (1, 12)}),
+        Example(((12, 2),), {"shape": (24,)}),
+        Example(((0, 3),), {"shape": (0,)}),
+    ),
 )
 
 

@@ -7,12 +7,14 @@ raises `IndexError`, in kernels too.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from autodiff.errors import AxisError
 from autodiff.ir.aval import ArrayAval, Shape
+from autodiff.ir.dims import Dims, DimShape
 from autodiff.ops.op import Call, Example
 from autodiff.ops.reduction import split_axis
 
@@ -33,7 +35,7 @@ def take_loop(out: Any, x: Any, indices: Any, axis: int) -> None:
                 target[o, j, k] = source[o, i, k]
 
 
-def scatter_add_loop(out: Any, updates: Any, indices: Any, shape: Any, axis: int) -> None:
+def scatter_add_loop(out: Any, updates: Any, indices: Any, axis: int) -> None:
     """out = 0, then out[o, indices[j], k] += updates[o, j, k]."""
     outer, n, inner = split_axis(out.shape, axis)
     places, target = indices.reshape((indices.size,)), out.reshape((outer, n, inner))
@@ -63,7 +65,16 @@ def _scatter_numpy(updates: Any, indices: Any, *, shape: Shape, axis: int) -> An
     return out
 
 
-_ONE, _TABLE = np.array([2, 0, 2]), np.array([[1, 0], [2, -1]])
+_SCALAR, _ONE, _TABLE = np.array(-2), np.array([2, 0, 2]), np.array([[1, 0], [2, -1]])
+_LONG = np.array([5, -1, 0, 11, 5, 5, 3, 2, -12, 1, 7, 11])
+
+def _scatter_axes(d: Dims, operands: Sequence[DimShape], result: Shape, *, shape: Shape, axis: int) -> DimShape:
+    # Most often the transpose of `take`: the axis has the size of the one that was taken from.
+    updates, indices = operands
+    inner = updates[axis + len(indices) :]
+    d.join_all([updates[axis : axis + len(indices)], indices])
+    return (*updates[:axis], d.probably(shape[axis]), *inner)
+
 
 take = Call(
     "take",
@@ -77,7 +88,13 @@ take = Call(
     tangent=lambda tangents, y, operands, *, axis: (
         None if tangents[0] is None else take(tangents[0], operands[1], axis=axis)
     ),
-    examples=(Example(((3,), _ONE), {"axis": 0}), Example(((2, 3), _TABLE), {"axis": 1})),
+    axes=lambda d, operands, result, *, axis: operands[0][:axis] + operands[1] + operands[0][axis + 1 :],
+    examples=(
+        Example(((3,), _ONE), {"axis": 0}),
+        Example(((2, 3), _TABLE), {"axis": 1}),
+        Example(((3,), _SCALAR), {"axis": 0}),
+        Example(((12, 3), _LONG), {"axis": 0}),
+    ),
 )
 scatter_add = Call(
     "scatter_add",
@@ -88,9 +105,12 @@ scatter_add = Call(
     tangent=lambda tangents, y, operands, *, shape, axis: (
         None if tangents[0] is None else scatter_add(tangents[0], operands[1], shape=shape, axis=axis)
     ),
-    size_params=("shape",),
+    axes=_scatter_axes,
+    implied_params=("shape",),
     examples=(
         Example(((3,), _ONE), {"shape": (3,), "axis": 0}),
         Example(((2, 2, 2), _TABLE), {"shape": (2, 3), "axis": 1}),
+        Example(((), _SCALAR), {"shape": (3,), "axis": 0}),
+        Example(((12, 3), _LONG), {"shape": (12, 3), "axis": 0}),
     ),
 )

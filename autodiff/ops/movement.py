@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,22 +14,36 @@ import numpy as np
 
 from autodiff.errors import ShapeError
 from autodiff.ir.aval import ArrayAval, Shape
+from autodiff.ir.dims import Dims, DimShape
 from autodiff.ops.families import Movement, zeros_like
 from autodiff.ops.op import Active, Arrays, Example, Op
+from autodiff.ops.promotion import Types, common_types
 
 transpose = Movement(
     "transpose",
     lambda x, *, perm: np.transpose(x, perm),
     lambda x, *, perm: tuple(x[p] for p in perm),
     lambda ct, x, *, perm: transpose(ct, perm=tuple(np.argsort(perm).tolist())),
-    examples=(Example(((2, 3),), {"perm": (1, 0)}), Example(((2, 3, 4),), {"perm": (2, 0, 1)})),
+    lambda d, x, result, *, perm: tuple(x[p] for p in perm),
+    examples=(
+        Example(((2, 3),), {"perm": (1, 0)}),
+        Example(((2, 3, 4),), {"perm": (2, 0, 1)}),
+        Example(((12, 2, 10),), {"perm": (1, 2, 0)}),
+        Example(((),), {"perm": ()}),
+    ),
 )
 flip = Movement(
     "flip",
     lambda x, *, axes: np.flip(x, axes),
     lambda x, *, axes: x,
     lambda ct, x, *, axes: flip(ct, axes=axes),
-    examples=(Example(((4,),), {"axes": (0,)}), Example(((2, 3),), {"axes": (0, 1)})),
+    lambda d, x, result, *, axes: x,
+    examples=(
+        Example(((4,),), {"axes": (0,)}),
+        Example(((2, 3),), {"axes": (0, 1)}),
+        Example(((12, 10),), {"axes": (1,)}),
+        Example(((0, 2),), {"axes": (0,)}),
+    ),
 )
 
 
@@ -39,6 +53,12 @@ def _slice_numpy(x: Any, *, starts: Shape, limits: Shape, steps: Shape) -> Any:
 
 def _slice_shape(x: Shape, *, starts: Shape, limits: Shape, steps: Shape) -> Shape:
     return tuple(len(range(*t)) for t in zip(starts, limits, steps, strict=True))
+
+
+def _slice_axes(
+    d: Dims, x: DimShape, result: Shape, *, starts: Shape, limits: Shape, steps: Shape
+) -> DimShape:
+    return tuple(dim if n == dim.size else d.fresh(n) for dim, n in zip(x, result, strict=True))
 
 
 def _slice_transpose(ct: Any, x: Shape, *, starts: Shape, limits: Shape, steps: Shape) -> Any:
@@ -55,10 +75,15 @@ slice_ = Movement(
     _slice_numpy,
     _slice_shape,
     _slice_transpose,
-    size_params=("starts", "limits"),
+    _slice_axes,
+    size_params=("starts",),
+    implied_params=("limits",),
     examples=(
         Example(((5,),), {"starts": (1,), "limits": (4,), "steps": (1,)}),
         Example(((6, 3),), {"starts": (1, 0), "limits": (6, 3), "steps": (2, 1)}),
+        Example(((12,),), {"starts": (2,), "limits": (12,), "steps": (1,)}),
+        Example(((24,),), {"starts": (10,), "limits": (24,), "steps": (3,)}),
+        Example(((5,),), {"starts": (2,), "limits": (2,), "steps": (1,)}),
     ),
 )
 
@@ -73,29 +98,32 @@ def slice_axis(x: Any, axis: int, start: int, limit: int) -> Any:
 # ---- placing operands into a larger result -----------------------------------------------
 
 
-Part = tuple[tuple[tuple[int, ...], int], ...]
+Part = tuple[tuple[tuple[Any, ...], int], ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Placement(Op):
     """Each operand is written to its own strided part of the result; the rest is zero.
 
-    `parts(avals, params)` gives, per operand and axis, (terms, step): the part starts at the
-    sum of the terms. They are kept apart because each is a size a kernel knows by name.
+    `parts(shapes, low, params)` gives, per operand and axis, (terms, step): the part starts at
+    the sum of the terms. Shapes and `low` hold numbers, or the names a kernel has for them.
     """
 
     name: str = ""
+    types: Types | None = common_types
     filled: bool = False  # the parts cover the whole result
     size_params: tuple[str, ...] = ()
+    implied_params: tuple[str, ...] = ()
 
-    def parts(self, avals: Sequence[ArrayAval], params: dict[str, Any]) -> list[Part]:
+    def parts(self, shapes: Sequence[Any], low: Sequence[Any], params: Mapping[str, Any]) -> list[Part]:
         raise NotImplementedError
 
     def evaluate(self, *arrays: Any, **params: Any) -> Arrays:
         avals = [ArrayAval(np.shape(a), np.asarray(a).dtype) for a in arrays]
         (aval,) = self.infer(*avals, **params)
         out = np.zeros(aval.shape, aval.dtype)
-        for array, part in zip(arrays, self.parts(avals, params), strict=True):
+        parts = self.parts([a.shape for a in avals], params.get("low", ()), params)
+        for array, part in zip(arrays, parts, strict=True):
             places = zip(part, np.shape(array), strict=True)
             out[tuple(slice(sum(a), sum(a) + n * k, k) for (a, k), n in places)] = array
         return (out,)
@@ -106,18 +134,27 @@ class Pad(Placement):
     """Zeros around (`low`, `high`) and between (`interior`) the elements."""
 
     name: str = "pad"
-    size_params: tuple[str, ...] = ("low", "high")
+    size_params: tuple[str, ...] = ("low",)
+    implied_params: tuple[str, ...] = ("high",)
     examples = (
         Example(((3,),), {"low": (1,), "high": (2,), "interior": (0,)}),
         Example(((2, 3),), {"low": (0, 1), "high": (1, 0), "interior": (1, 0)}),
+        Example(((12,),), {"low": (10,), "high": (0,), "interior": (2,)}),
+        Example(((0,),), {"low": (1,), "high": (2,), "interior": (1,)}),
+        Example(((),), {"low": (), "high": (), "interior": ()}),
     )
 
     def infer(self, x: ArrayAval, *, low: Shape, high: Shape, interior: Shape) -> tuple[ArrayAval, ...]:
         spread = [n + max(n - 1, 0) * k for n, k in zip(x.shape, interior, strict=True)]
         return (ArrayAval(tuple(a + n + b for a, n, b in zip(low, spread, high, strict=True)), x.dtype),)
 
-    def parts(self, avals: Sequence[ArrayAval], params: dict[str, Any]) -> list[Part]:
-        return [tuple(((a,), k + 1) for a, k in zip(params["low"], params["interior"], strict=True))]
+    def dims(self, d: Dims, operands: Sequence[DimShape], result: ArrayAval, params: Mapping[str, Any]) -> DimShape:
+        # Padding is most often the transpose of a slice: it restores the size of what was sliced.
+        places = zip(operands[0], result.shape, strict=True)
+        return tuple(dim if n == dim.size else d.probably(n) for dim, n in places)
+
+    def parts(self, shapes: Sequence[Any], low: Sequence[Any], params: Mapping[str, Any]) -> list[Part]:
+        return [tuple(((a,), k + 1) for a, k in zip(low, params["interior"], strict=True))]
 
     def jvp(self, tangents: Sequence[Any], y: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
         return self(tangents[0], **params)
@@ -137,6 +174,8 @@ class Concatenate(Placement):
     examples = (
         Example(((2,), (3,)), {"axis": 0}),
         Example(((2, 1), (2, 2), (2, 1)), {"axis": 1}),
+        Example(((12,), (3,), (12,), (10,)), {"axis": 0}),
+        Example(((0, 2), (1, 2)), {"axis": 0}),
     )
 
     def infer(self, *avals: ArrayAval, axis: int) -> tuple[ArrayAval, ...]:
@@ -150,12 +189,17 @@ class Concatenate(Placement):
         total = sum(a.shape[axis] for a in avals)
         return (ArrayAval((*first[:axis], total, *first[axis + 1 :]), avals[0].dtype),)
 
-    def parts(self, avals: Sequence[ArrayAval], params: dict[str, Any]) -> list[Part]:
+    def dims(self, d: Dims, operands: Sequence[DimShape], result: ArrayAval, params: Mapping[str, Any]) -> DimShape:
+        axis = params["axis"]
+        others = d.join_all([(*x[:axis], *x[axis + 1 :]) for x in operands])
+        return (*others[:axis], d.fresh(result.shape[axis]), *others[axis:])
+
+    def parts(self, shapes: Sequence[Any], low: Sequence[Any], params: Mapping[str, Any]) -> list[Part]:
         axis, found = params["axis"], []
-        before: tuple[int, ...] = ()
-        for aval in avals:
-            found.append(tuple((before if k == axis else (), 1) for k in range(aval.ndim)))
-            before = (*before, aval.shape[axis])
+        before: tuple[Any, ...] = ()
+        for shape in shapes:
+            found.append(tuple((before if k == axis else (), 1) for k in range(len(shape))))
+            before = (*before, shape[axis])
         return found
 
     def jvp(self, tangents: Sequence[Any], y: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:

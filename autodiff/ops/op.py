@@ -7,7 +7,7 @@ holds the families that derive derivatives.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from autodiff.errors import InternalError
 from autodiff.ir.aval import ArrayAval, is_differentiable
 from autodiff.ir.build import PYTHON_SCALARS, emitter, literal
 from autodiff.ir.core import Literal, Operand
+from autodiff.ir.dims import Dims, DimShape
 from autodiff.ops.promotion import Types
 
 OPS: dict[str, Op] = {}
@@ -44,7 +45,8 @@ class Op:
 
     name: str
     types: Types | None = None  # dtypes the operands are converted to; None: they are taken as they are
-    size_params: tuple[str, ...] = ()
+    size_params: tuple[str, ...] = ()  # parameters that hold sizes, which kernels take at run time
+    implied_params: tuple[str, ...] = ()  # parameters that the shapes of the result imply
     keeps_mask = False  # whether `vjp` takes a `Masked` cotangent
     examples: tuple[Example, ...] = ()
 
@@ -78,6 +80,10 @@ class Op:
         """Whether a derivative path runs through this operand at all."""
         return True
 
+    def dims(self, d: Dims, operands: Sequence[DimShape], result: ArrayAval, params: Mapping[str, Any]) -> DimShape:
+        """The axes of the result, in terms of those of the operands (see `ir.dims`)."""
+        return d.shape(result.shape)
+
 
 # ---- conversion of operands ----------------------------------------------------------------
 
@@ -97,6 +103,9 @@ class Cast(Op):
 
     def infer(self, x: ArrayAval, *, dtype: np.dtype) -> tuple[ArrayAval, ...]:
         return (ArrayAval(x.shape, dtype),)
+
+    def dims(self, d: Dims, operands: Sequence[DimShape], result: ArrayAval, params: Mapping[str, Any]) -> DimShape:
+        return operands[0]
 
     def evaluate(self, x: Any, *, dtype: np.dtype) -> Arrays:
         with np.errstate(invalid="ignore", over="ignore"):
@@ -162,11 +171,15 @@ class Call(Op):
     rule: Callable[..., list[Any]] | None = None
     tangent: Callable[..., Any] | None = None
     types: Types | None = None
-    size_params: tuple[str, ...] = ()
+    axes: Callable[..., DimShape] | None = None  # (dims, operands' axes, result's shape, **params)
+    implied_params: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
 
     def infer(self, *avals: ArrayAval, **params: Any) -> tuple[ArrayAval, ...]:
         return (self.shape(*avals, **params),)
+
+    def dims(self, d: Dims, operands: Sequence[DimShape], result: ArrayAval, params: Mapping[str, Any]) -> DimShape:
+        return d.shape(result.shape) if self.axes is None else self.axes(d, operands, result.shape, **params)
 
     def evaluate(self, *arrays: Any, **params: Any) -> Arrays:
         return (self.numpy(*arrays, **params),)
@@ -196,7 +209,6 @@ class Composite(Op):
     derivative: Callable[..., list[Any]]
     tangent: Callable[..., Any]
     types: Types | None = None
-    size_params: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
 
     def infer(self, *avals: ArrayAval, **params: Any) -> tuple[ArrayAval, ...]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.ir.aval import ArrayAval
+from autodiff.ir.dims import Dims, DimShape
 from autodiff.ops.arithmetic import isfinite, stop_gradient
 from autodiff.ops.families import (
     Reduction,
@@ -27,6 +28,7 @@ from autodiff.ops.families import (
 )
 from autodiff.ops.movement import flip, pad, slice_axis, transpose
 from autodiff.ops.op import Active, Call, Composite, Example, Masked
+from autodiff.ops.promotion import bool_types, common_types, ufunc_types
 from autodiff.ops.transcendental import exp, log
 
 
@@ -57,8 +59,8 @@ def _highest(dtype: np.dtype) -> float:
 
 reduce_max = Reduction("max", np.max, "maximum({acc}, {x})", _lowest, _pick, _pick_tangent, empty=False)
 reduce_min = Reduction("min", np.min, "minimum({acc}, {x})", _highest, _pick, _pick_tangent, empty=False)
-reduce_any = Reduction("any", np.any, "({acc} | {x})", lambda dtype: False, None, None)
-reduce_all = Reduction("all", np.all, "({acc} & {x})", lambda dtype: True, None, None)
+reduce_any = Reduction("any", np.any, "({acc} | {x})", lambda dtype: False, None, None, types=bool_types)
+reduce_all = Reduction("all", np.all, "({acc} & {x})", lambda dtype: True, None, None, types=bool_types)
 
 
 # ---- scans along one axis ------------------------------------------------------------------
@@ -127,7 +129,12 @@ def shift(x: Any, axis: int) -> Any:
     return pad(slice_axis(x, axis, 0, n - 1), low=low, high=none, interior=none) if n else x
 
 
-_AXES = (Example(((4,),), {"axis": 0}), Example(((2, 3),), {"axis": 1}), Example(((2, 3, 2),), {"axis": 1}))
+_AXES = (
+    Example(((4,),), {"axis": 0}),
+    Example(((2, 3),), {"axis": 1}),
+    Example(((2, 3, 2),), {"axis": 1}),
+    Example(((12, 10),), {"axis": 0}),
+)
 
 cumsum = Call(
     "cumsum",
@@ -136,6 +143,7 @@ cumsum = Call(
     cumsum_loop,
     rule=lambda ct, y, operands, active, *, axis: [flip(cumsum(flip(ct, axes=(axis,)), axis=axis), axes=(axis,))],
     tangent=lambda tangents, y, operands, *, axis: cumsum(tangents[0], axis=axis),
+    axes=lambda d, operands, result, *, axis: operands[0],
     examples=_AXES,
 )
 recurrence = Call(
@@ -145,7 +153,14 @@ recurrence = Call(
     recurrence_loop,
     rule=_recurrence_rule,
     tangent=_recurrence_tangent,
-    examples=(Example(((4,), (4,)), {"axis": 0}), Example(((2, 3), (2, 3)), {"axis": 1})),
+    types=common_types,
+    axes=lambda d, operands, result, *, axis: d.join_all(operands),
+    examples=(
+        Example(((4,), (4,)), {"axis": 0}),
+        Example(((2, 3), (2, 3)), {"axis": 1}),
+        Example(((12, 10), (12, 10)), {"axis": 0}),
+        Example(((0,), (0,)), {"axis": 0}),
+    ),
 )
 
 
@@ -238,8 +253,20 @@ def _without_axis(x: ArrayAval, *, axis: int) -> ArrayAval:
     return ArrayAval(x.shape[:axis] + x.shape[axis + 1 :], np.dtype(np.intp))
 
 
-argmax = Call("argmax", lambda x, *, axis: np.argmax(x, axis=axis), _without_axis, argmax_loop, examples=_AXES[1:])
-argmin = Call("argmin", lambda x, *, axis: np.argmin(x, axis=axis), _without_axis, argmin_loop, examples=_AXES[1:])
+def _dims_without_axis(d: Dims, operands: Sequence[DimShape], result: Any, *, axis: int) -> DimShape:
+    return operands[0][:axis] + operands[0][axis + 1 :]
+
+
+argmax = Call(
+    "argmax", lambda x, *, axis: np.argmax(x, axis=axis), _without_axis, argmax_loop,
+    axes=_dims_without_axis,
+    examples=_AXES,
+)
+argmin = Call(
+    "argmin", lambda x, *, axis: np.argmin(x, axis=axis), _without_axis, argmin_loop,
+    axes=_dims_without_axis,
+    examples=_AXES,
+)
 
 
 # ---- logsumexp -----------------------------------------------------------------------------
@@ -276,5 +303,11 @@ logsumexp = Composite(
     tangent=lambda tangents, y, operands, *, axes: reduce_sum(
         tangents[0] * _softmax_of(y, operands[0], axes), axes=axes
     ),
-    examples=(Example(((4,),), {"axes": (0,)}), Example(((2, 3),), {"axes": (1,)}), Example(((2, 3),), {"axes": (0, 1)})),
+    types=ufunc_types(np.exp),
+    examples=(
+        Example(((4,),), {"axes": (0,)}),
+        Example(((2, 3),), {"axes": (1,)}),
+        Example(((2, 3),), {"axes": (0, 1)}),
+        Example(((12, 10),), {"axes": (0,)}),
+    ),
 )

@@ -38,7 +38,12 @@ def _pow_exponent(z: Any, x: Any, y: Any) -> Any:
 
 
 power = Elementwise(
-    "pow", np.power, "power({0}, {1})", (_pow_base, _pow_exponent), domain=((0.2, 3.0), (-2.0, 3.0))
+    "pow",
+    np.power,
+    "power({0}, {1})",
+    (_pow_base, _pow_exponent),
+    domain=((0.2, 3.0), (-2.0, 3.0)),
+    variants={"i": "integer_power({0}, {1})", "u": "integer_power({0}, {1})"},
 )
 sqrt = Elementwise("sqrt", np.sqrt, "sqrt({0})", (lambda y, x: 0.5 / y,), domain=POSITIVE)
 cbrt = Elementwise("cbrt", np.cbrt, "cbrt({0})", (lambda y, x: 1.0 / (3.0 * y * y),), domain=POSITIVE)
@@ -123,7 +128,7 @@ softplus = Elementwise("softplus", _softplus, "softplus({0})", (lambda y, x: sig
 relu = Elementwise(
     "relu",
     _relu,
-    "relu({0})",
+    "maximum({0}, {zero})",
     (lambda y, x: 1.0,),
     types=ufunc_types(np.positive),
     masks=(lambda y, x: greater(x, 0.0),),

@@ -14,7 +14,7 @@ import numpy as np
 
 from autodiff.ir.build import Builder
 from autodiff.ir.core import Block, Instr, Literal, Value
-from autodiff.ops.arithmetic import div, positive, stop_gradient, sub, tie
+from autodiff.ops.arithmetic import div, identity, positive, stop_gradient, sub, tie
 from autodiff.ops.families import (
     Elementwise,
     add,
@@ -30,7 +30,7 @@ from autodiff.ops.families import (
     select,
 )
 from autodiff.ops.movement import slice_, transpose
-from autodiff.ops.transcendental import power, sqrt
+from autodiff.ops.transcendental import logaddexp, power, softplus, sqrt
 from autodiff.passes.rewrite import rewrite
 
 Producers = dict[Any, Instr]
@@ -113,6 +113,18 @@ def _add(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], producers
         made = _source(x, neg, producers)
         if made is not None and aval.dtype.kind != "b":
             return sub(other, made.operands[0])
+    return None
+
+
+def _sub(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], producers: Producers) -> Any:
+    number = _constant(operands[1], producers)
+    return operands[0] if number == 0 and not np.signbit(number) and aval.dtype.kind == "f" else None
+
+
+def _logaddexp(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], producers: Producers) -> Any:
+    for x, other in (operands, operands[::-1]):
+        if _constant(x, producers) == 0:
+            return softplus(other)
     return None
 
 
@@ -201,6 +213,8 @@ RULES: dict[Any, Rewrite] = {
     div: _div,
     neg: _neg,
     add: _add,
+    sub: _sub,
+    logaddexp: _logaddexp,
     power: _pow,
     select: _select,
     logical_and: _and,
@@ -211,6 +225,7 @@ RULES: dict[Any, Rewrite] = {
     broadcast: _broadcast,
     slice_: _slice,
     tie: _first,
+    identity: _first,
     stop_gradient: _first,
     positive: _first,
 }

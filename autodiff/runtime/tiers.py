@@ -87,10 +87,9 @@ class Program:
         except NoKernel as why:
             self.reason = str(why)
             return
-        sizes = {name: size for size, name in sig.sizes.names.items()}
         self.extra = (
             *(lit.aval.dtype.type(lit.value) for lit in literals),
-            *(sizes[name] for name in kernel.passed_sizes),
+            *(sig.sizes.values[name] for name in kernel.passed_sizes),
         )
         self.kernel = kernel
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from derivatives import check_modes_agree, complex_step, cotangents, directions, richardson
+from derivatives import check_differences, check_modes_agree, complex_step, cotangents, directions, richardson
 from op_samples import ALL, is_smooth, one_op, samples
 
 from autodiff.backends.interpreter import run
@@ -23,17 +23,17 @@ def test_jvp_against_differences(name):
         block, wrt = one_op(sample), sample.floats
         tangents = directions(sample.arrays, wrt)
         y, found = run(jvp(block, wrt), [*sample.arrays, *tangents])
-        if y.dtype.kind != "f":
+        if y.dtype != np.float64:
             continue
 
         def f(*arrays, sample=sample):
             return sample.op.evaluate(*arrays, **sample.params)
 
         (expected,) = richardson(f, sample.arrays, wrt, tangents)
-        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8, err_msg=str(sample))
+        check_differences([found], [expected], str(sample))
         stepped = complex_step(f, sample.arrays, wrt, tangents)
         # abs, maximum and their kind have complex versions that are not analytic: another function.
-        if stepped is not None and np.allclose(stepped[0], expected, rtol=1e-5, atol=1e-7):
+        if stepped is not None and np.allclose(stepped[0], np.where(np.isnan(expected), stepped[0], expected), 1e-5, 1e-7):
             size = 1e-12 * np.max(np.abs(stepped[0]), initial=0.0)
             np.testing.assert_allclose(found, stepped[0], rtol=1e-12, atol=size, err_msg=str(sample))
 
@@ -68,7 +68,7 @@ def test_modes_agree_at_order_two(name):
 def test_order_two_against_differences(name):
     for sample in small(name):
         block = one_op(sample)
-        if block.results[0].aval.dtype.kind != "f":
+        if block.results[0].aval.dtype != np.float64:
             continue
         adjoint = cotangents(block, sample.floats)
         arrays = [*sample.arrays, *directions(run(block, sample.arrays), [0], seed=3)]
@@ -76,5 +76,4 @@ def test_order_two_against_differences(name):
         tangents, n = directions(arrays, wrt), len(adjoint.results)
         found = run(jvp(adjoint, wrt), [*arrays, *tangents])[n:]
         expected = richardson(lambda *a, adjoint=adjoint: run(adjoint, a), arrays, wrt, tangents)
-        for a, b in zip(found, expected, strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6, err_msg=str(sample))
+        check_differences(found, expected, str(sample))

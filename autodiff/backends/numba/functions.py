@@ -1,20 +1,30 @@
 """The functions that kernel source may call, for plain Python and for Numba.
 
-`PYTHON` runs a kernel un-jitted (tests, debugging); `compiled()` gives the same names as
-inlined Numba functions. Names in an op's `scalar` template come from here.
+`PYTHON` runs a kernel un-jitted (tests, debugging); `jit.py` gives the same names as inlined
+Numba functions. Names in an op's `scalar` template come from here. Functions here use each
+other, and NumPy's, by these names only: `jit.py` binds the names to compiled ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from autodiff.backends.numba.source import DTYPE_NAMES
-from autodiff.ops.op import OPS, Call
 from autodiff.ops import transcendental
+from autodiff.ops.op import OPS, Call
+from autodiff.ops.reduction import split_axis
+
+FROM_NUMPY = {
+    name: getattr(np, name)
+    for name in (
+        "exp expm1 exp2 log log1p log2 log10 sqrt cbrt sin cos tan arcsin arccos arctan arctan2 sinh cosh tanh "
+        "arcsinh arccosh arctanh hypot power fmod floor ceil rint trunc sign isnan isinf isfinite"
+    ).split()
+}
+exp, log1p = np.exp, np.log1p
 
 
 def mod(x: Any, y: Any) -> Any:
@@ -38,37 +48,57 @@ def fmin(x: Any, y: Any) -> Any:
     return x if (x <= y) | (y != y) else y
 
 
-def sign(x: Any) -> Any:
-    return x * 0 + (x > 0) - (x < 0)
-
-
-def relu(x: Any) -> Any:
-    return x if (x > 0) | (x != x) else x * 0
-
-
 def plus(x: Any, y: Any) -> Any:
     return x + y
 
 
 def logaddexp(x: Any, y: Any) -> Any:
-    top, low = (x, y) if x > y else (y, x)
-    return x + np.log(2.0) if x == y else top + np.log1p(np.exp(low - top))
+    distance = x - y
+    # Equal infinities have no distance; their sum is themselves.
+    same = (x == y) & (distance != distance)
+    return x if same else maximum(x, y) + log1p(exp(-abs(distance)))
+
+
+def integer_power(x: Any, y: Any) -> Any:
+    """x**y by squaring, wrapping around as NumPy's does."""
+    if y < 0:
+        raise ValueError("Integers to negative integer powers are not allowed.")
+    result = x // x if x else x + (y == 0)
+    while y > 0:
+        if y % 2 == 1:
+            result = result * x
+        x = x * x
+        y = y // 2
+    return result
+
+
+def integer_matmul(out: Any, a: Any, b: Any) -> None:
+    """out = a @ b for what BLAS does not have; leading axes are a batch."""
+    m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
+    left, right = a.reshape((-1, m, k)), b.reshape((-1, k, n))
+    target = out.reshape((-1, m, n))
+    target[:] = 0
+    for batch in range(target.shape[0]):
+        for i in range(m):
+            for j in range(k):
+                for p in range(n):
+                    target[batch, i, p] += left[batch, i, j] * right[batch, j, p]
 
 
 OWN: dict[str, Callable[..., Any]] = {
-    f.__name__: f for f in (mod, maximum, minimum, fmax, fmin, sign, relu, logaddexp)
+    f.__name__: f for f in (mod, maximum, minimum, fmax, fmin, logaddexp, integer_power)
 }
-FROM_NUMPY = (
-    "exp expm1 exp2 log log1p log2 log10 sqrt cbrt sin cos tan arcsin arccos arctan arctan2 sinh cosh tanh "
-    "arcsinh arccosh arctanh hypot power fmod floor ceil rint trunc isnan isinf isfinite"
-).split()
-LOOPS = {op.name: op.loop for op in OPS.values() if isinstance(op, Call)}
+LOOPS: dict[str, Callable[..., Any]] = {
+    "split_axis": split_axis,
+    "integer_matmul": integer_matmul,
+    **{op.name: op.loop for op in OPS.values() if isinstance(op, Call)},
+}
 DTYPES = {name: dtype.type for name, dtype in DTYPE_NAMES.items()}
 
 PYTHON: dict[str, Any] = {
     "np": np,
     "plus": plus,
-    **{name: getattr(np, name) for name in FROM_NUMPY},
+    **FROM_NUMPY,
     **OWN,
     "sigmoid": transcendental.sigmoid.numpy,
     "softplus": transcendental.softplus.numpy,

@@ -93,12 +93,17 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Accumulate:
-    """Combine a local into a reduction, whose result is `buffer` over the axes kept."""
+    """Combine a local into a reduction, whose result is `buffer` over the axes kept.
+
+    `total` and `part` name its accumulators: of the whole reduction, of the innermost loop.
+    """
 
     instr: Instr
     buffer: Buffer
     value: Source
     axes: tuple[int, ...]
+    total: str
+    part: str
 
 
 @dataclass(eq=False, slots=True)

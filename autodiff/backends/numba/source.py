@@ -26,6 +26,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from autodiff.backends.numba.fuse import LOOP_NAMES
 from autodiff.backends.numba.nest import (
     Access,
     Accumulate,
@@ -43,10 +44,10 @@ from autodiff.backends.numba.nest import (
 from autodiff.ir.aval import short_dtype
 from autodiff.ir.core import Instr
 from autodiff.ops.contraction import Matmul
-from autodiff.ops.families import Cast, Elementwise, Reduction
+from autodiff.ops.families import Elementwise, Reduction
+from autodiff.ops.op import Cast
 
 CHUNK = 4096
-LOOP_NAMES = "ijklmpqrs"
 DTYPE_NAMES = {short_dtype(np.dtype(t)): np.dtype(t) for t in ("f8", "f4", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1")}
 
 
@@ -100,7 +101,7 @@ def _call(step: NativeCall) -> list[str]:
     out = step.out.name
     if isinstance(step.instr.op, Matmul):
         return _matmul(step, operands)
-    params = [_param(v) for k, v in step.instr.params.items() if k != "shape"]
+    params = [_param(v) for k, v in step.instr.params.items() if k not in step.instr.op.implied_params]
     return [f"{step.instr.op.name}({', '.join([out, *operands, *params])})"]
 
 
@@ -113,8 +114,12 @@ def _param(value: object) -> str:
 def _matmul(step: NativeCall, operands: list[str]) -> list[str]:
     """BLAS by way of `np.dot`: gemv where a side is a vector, gemm elsewhere, looped over a batch."""
     out, (a, b) = step.out, operands
+    (left, _), (right, _) = step.operands
+    if "0" in (*left.shape, *right.shape):
+        return [f"{out.name}[:] = {constant(Constant(0, out.dtype))}"]
+    if out.dtype.kind != "f":
+        return [f"integer_matmul({out.name}, {a}, {b})"]
     if len(out.shape) == 2:
-        (left, _), (right, _) = step.operands
         if out.shape[1] == "1" and not b.endswith(".T"):
             return [f"np.dot({a}, {right.name}.reshape({_flat(right)}), {out.name}.reshape({_flat(out)}))"]
         if out.shape[0] == "1" and not a.endswith(".T"):
@@ -148,14 +153,14 @@ class _NestPrinter:
     def __init__(self, nest: LoopNest) -> None:
         self.nest = nest
         self.rank = len(nest.domain)
-        self.loops = list(LOOP_NAMES[: self.rank])
+        self.loops = LOOP_NAMES[: self.rank]
         self.accumulators = {id(s): self._accumulator(s) for s in nest.body if isinstance(s, Accumulate)}
 
     def _accumulator(self, target: Accumulate) -> _Accumulator:
-        first = min(target.axes, default=self.rank)
-        trailing = tuple(range(first, self.rank)) == target.axes
-        total = target.buffer.name if not target.buffer.shape else f"total_{target.buffer.name}"
-        return _Accumulator(target, first if trailing else -1, total, f"part_{target.buffer.name}")
+        first = min(target.axes, default=0)
+        trailing = bool(target.axes) and tuple(range(first, self.rank)) == tuple(sorted(target.axes))
+        total = target.total if target.buffer.shape else target.buffer.name
+        return _Accumulator(target, first if trailing else -1, total, target.part)
 
     @property
     def chunked(self) -> bool:
@@ -200,9 +205,9 @@ class _NestPrinter:
 
     def _initial_memory(self) -> Iterator[str]:
         for a in self.accumulators.values():
-            if a.depth == -1 or self.rank == 0:
-                buffer = a.target.buffer
-                yield f"{buffer.name}[:] = {_identity(a.target)}" if buffer.shape else f"{a.total} = {_identity(a.target)}"
+            if a.depth == -1:
+                whole = f"{a.target.buffer.name}[:]" if a.target.buffer.shape else a.total
+                yield f"{whole} = {_identity(a.target)}"
 
     def _final(self, depth: int) -> Iterator[str]:
         """What follows a loop: the part joins the total, a finished total goes to memory."""
@@ -226,7 +231,7 @@ class _NestPrinter:
             target = item.target.buffer.name if not item.target.buffer.shape else self._access(item.target)
             return f"{target} = {self._read(item.value)}"
         a, value = self.accumulators[id(item)], self._read(item.value)
-        if a.depth >= 0 and self.rank:
+        if a.depth >= 0:
             return f"{a.part} = {_combined(item.instr, a.part, value, free=True)}"
         if not item.buffer.shape:
             return f"{a.total} = {_combined(item.instr, a.total, value)}"
@@ -242,8 +247,10 @@ class _NestPrinter:
             dtype = item.instr.params["dtype"]
             return f"({operands[0]} != 0)" if dtype == np.bool_ else f"{_dtype(dtype)}({operands[0]})"
         assert isinstance(op, Elementwise)
-        text = op.scalar.format(*operands)
-        # Integer and bool arithmetic widens on scalars; put the result back into its dtype.
+        inner = item.instr.operands[0].aval.dtype
+        zero, one = constant(Constant(0, inner)), constant(Constant(1, inner))
+        text = op.variants.get(inner.kind, op.scalar).format(*operands, zero=zero, one=one)
+        # Arithmetic on small integers widens them; put the result back into its dtype.
         dtype = item.instr.results[0].aval.dtype
         narrow = dtype.kind in "iu" and dtype.itemsize < 8
         text = f"{_dtype(dtype)}({text})" if narrow else text
@@ -284,29 +291,30 @@ def constant(source: Constant) -> str:
     value, dtype = source.value, source.dtype
     if dtype == np.bool_:
         return repr(bool(value))
+    value = float(value) if dtype.kind == "f" else value
     text = f"np.{value!r}" if isinstance(value, float) and value != value else repr(value)
     text = {"inf": "np.inf", "-inf": "-np.inf"}.get(text, text)
     return text if dtype in (np.dtype("f8"), np.dtype("i8")) else f"{_dtype(dtype)}({text})"
 
 
 def _is_wide(target: Accumulate) -> bool:
-    return target.instr.op.name == "sum" and target.buffer.dtype == np.float32
+    return _op(target.instr).additive and target.buffer.dtype == np.float32
+
+
+def _op(instr: Instr) -> Reduction:
+    assert isinstance(instr.op, Reduction)
+    return instr.op
 
 
 def _identity(target: Accumulate, wide: bool = False) -> str:
     """The neutral element. Totals of float32 sums are kept in float64, then rounded once."""
-    op, dtype = target.instr.op, target.buffer.dtype
-    assert isinstance(op, Reduction)
-    if wide and _is_wide(target):
-        dtype = np.dtype(np.float64)
-    value = op.identity(dtype)
-    return constant(Constant(float(value) if dtype.kind == "f" else value, dtype))
+    dtype = np.dtype(np.float64) if wide and _is_wide(target) else target.buffer.dtype
+    return constant(Constant(_op(target.instr).identity(dtype), dtype))
 
 
 def _combined(instr: Instr, acc: str, value: str, free: bool = False) -> str:
     """`acc` combined with `value`; `free` gives the additions leave to be reordered."""
-    assert isinstance(instr.op, Reduction)
-    if free and instr.op.name == "sum" and instr.results[0].aval.dtype.kind == "f":
+    if free and _op(instr).additive and instr.results[0].aval.dtype.kind == "f":
         return f"plus({acc}, {value})"
-    text = instr.op.combine.format(acc=acc, x=value)
+    text = _op(instr).combine.format(acc=acc, x=value)
     return text[1:-1] if text.startswith("(") and _closes_at_end(text) else text

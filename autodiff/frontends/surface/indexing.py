@@ -242,5 +242,33 @@ def index_add(x: Any, index: Any, updates: Any) -> Any:
     return x + reshape_op(flat, shape=x.aval.shape)
 
 
+def index_set(x: Any, index: Any, values: Any) -> Any:
+    """`x` with `values` at `index`; of repeated places the last one wins."""
+    x = lift(x)
+    places = np.arange(x.aval.size).reshape(x.aval.shape)[_known_index(index)]
+    u = broadcast_trailing(cast_to(lift(values), x.aval.dtype), places.shape)
+    if not places.size:
+        return x
+    owner = np.full(x.aval.shape, -1)
+    owner.flat[places.ravel()] = np.arange(places.size)
+    spread = take_op(reshape_op(u, shape=(places.size,)), lift(np.maximum(owner, 0).ravel()), axis=0)
+    return select(lift(owner >= 0), reshape_op(spread, shape=x.aval.shape), x)
+
+
+def _known_index(index: Any) -> Any:
+    """The index in plain NumPy; recorded values in it are looked at."""
+    if isinstance(index, tuple):
+        return tuple(map(_known_index, index))
+    if isinstance(index, Operand) and not hasattr(index, "known_value"):
+        operand = index.__autodiff_operand__() if hasattr(index, "__autodiff_operand__") else index
+        if not hasattr(operand, "known_value"):
+            raise ConcretizationError(
+                "x.at[index].set(v) with a traced index: which places are set decides what is computed",
+                "use np.where(mask, v, x), or a static index",
+            )
+        index = operand
+    return np.asarray(index.known_value()) if hasattr(index, "known_value") else index
+
+
 def cast_to(x: Any, dtype: np.dtype) -> Any:
     return x if x.aval.dtype == dtype else cast(x, dtype=dtype)

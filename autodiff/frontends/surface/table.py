@@ -44,6 +44,7 @@ UFUNCS.update(
         np.bitwise_xor: _on_bools("bitwise_xor", ar.logical_xor),
         np.invert: _on_bools("invert", logical_not),
         np.conjugate: lift,
+        np.heaviside: lambda x, h: _heaviside(lift(x), h),
         np.float_power: lambda x, y: tr.power(as_dtype(lift(x), np.float64), y),
         np.deg2rad: lambda x: x * (np.pi / 180.0),
         np.radians: lambda x: x * (np.pi / 180.0),
@@ -173,7 +174,7 @@ FUNCTIONS.update(
         np.nan_to_num: nan_to_num,
         np.isclose: isclose,
         np.allclose: lambda a, b, **kw: reductions.all(isclose(a, b, **kw)),
-        np.copy: lambda a, order="K", subok=False: lift(a),
+        np.copy: lambda a, order="K", subok=False: ar.identity(a),
         np.real: lift,
         np.round: lambda a, decimals=0, out=None: ar.rint(lift(a) * 10.0**decimals) / 10.0**decimals,
         np.fix: ar.trunc,
@@ -184,6 +185,11 @@ FUNCTIONS.update(
         np.result_type: lambda *args: np.result_type(*(a.dtype if hasattr(a, "aval") else a for a in args)),
     }
 )
+
+
+def _heaviside(x: Any, at_zero: Any) -> Any:
+    step = select(x == 0.0, at_zero, select(x > 0.0, 1.0, 0.0))
+    return ar.tie(select(ar.isnan(x), x, step), x)
 
 
 def _sinc(x: Any) -> Any:
