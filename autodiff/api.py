@@ -7,24 +7,21 @@ arrays say float32, and compose: `grad(grad(f))`, `jit(grad(f))`, a tape around 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 import optree
 
-from autodiff.errors import ArgumentError, DTypeError, NonScalarLossError, ShapeError
-from autodiff.frontends.function import Call, Function, Traced, Transform
+from autodiff.errors import ArgumentError, DTypeError, ShapeError, clipped
+from autodiff.frontends.decorators import Gradient, Pullback, Pushforward
+from autodiff.frontends.function import Function, Transform, function_name
 from autodiff.frontends.surface.common import lift
 from autodiff.ir.aval import is_differentiable
-from autodiff.ir.build import building, inline
-from autodiff.ir.core import Block, Operand
+from autodiff.ir.core import Operand
 from autodiff.ops import arithmetic
 from autodiff.runtime.kernels import KERNELS, CacheInfo
-from autodiff.transforms.forward import jvp as jvp_block
-from autodiff.transforms.reverse import value_and_gradient
-from autodiff.transforms.reverse import vjp as vjp_block
 
 Argnums = int | Sequence[int] | None
 Argnames = str | Sequence[str] | None
@@ -43,7 +40,8 @@ def jit(
     fun : callable
         Plain NumPy code. Arguments and results are numbers, arrays, or nested containers.
     static_argnums, static_argnames
-        Arguments that are passed through as Python objects; a new value traces anew.
+        Arguments that are passed through as Python objects; a new value traces anew. The
+        instance that a method is called on is static by itself.
 
     Returns
     -------
@@ -56,6 +54,8 @@ def jit(
         When the function asks for the value of a traced array (`if x > 0`, `float(x)`).
     NotDifferentiableError
         When it calls a NumPy function autodiff has no rule for.
+    ArgumentError
+        When a static argument cannot be hashed, or is none of the function's parameters.
 
     Examples
     --------
@@ -88,7 +88,9 @@ def grad(
         Plain NumPy code that returns a scalar (with `has_aux`, a pair of a scalar and
         anything made of arrays).
     argnums : int or sequence of ints, optional
-        Positions of the arguments to differentiate with respect to. Default 0.
+        Positions of the arguments to differentiate with respect to, counted as in the
+        definition. Default: the first argument that is not static (in a method: that is not
+        `self`).
     argnames : str or sequence of str, optional
         The same by name; both together are answered in that order.
     has_aux : bool
@@ -109,6 +111,8 @@ def grad(
         When the result is not a scalar of float dtype.
     DTypeError
         When an argument to differentiate with respect to is of integer or boolean dtype.
+    ArgumentError
+        When there is no such argument.
 
     Examples
     --------
@@ -167,6 +171,7 @@ def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
     Parameters
     ----------
     fun : callable
+        Plain NumPy code.
     primals : sequence
         The arguments of `fun`: floats, float arrays, or nested containers of them.
     tangents : sequence
@@ -183,9 +188,9 @@ def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
     >>> float(t)
     2.0
     """
-    _same_structure("jvp", tuple(primals), tuple(tangents))
-    function = Function(lambda p, t: fun(*p), _Pushforward())
-    value, tangent = function(tuple(primals), _like(primals, tangents))
+    given = tuple(primals)
+    directions = _matching("jvp", "tangents", given, tuple(tangents))
+    value, tangent = Function(lambda p, _: fun(*p), Pushforward(), name=function_name(fun))(given, directions)
     return value, tangent
 
 
@@ -200,11 +205,10 @@ def vjp(fun: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tu
     (array([ 2., 40.]),)
     """
     value = jit(fun)(*primals)
-    backward = Function(lambda p, ct: fun(*p), _Pullback())
+    backward = Function(lambda p, _: fun(*p), Pullback(), name=function_name(fun))
 
     def pullback(cotangents: Any) -> tuple[Any, ...]:
-        _same_structure("vjp", value, cotangents)
-        return backward(primals, _like(value, cotangents))  # type: ignore[no-any-return]
+        return backward(primals, _matching("vjp", "cotangents", value, cotangents))  # type: ignore[no-any-return]
 
     return value, pullback
 
@@ -219,91 +223,6 @@ def cache_info() -> CacheInfo:
     return KERNELS.info
 
 
-# ---- what the decorators do to a block ---------------------------------------------------------
-
-
-class _Gradient(Transform):
-    """Results of the function, then gradients of the first of them."""
-
-    def __init__(self, name: str, which: list[int | str], single: bool, has_aux: bool, value: bool) -> None:
-        self.name = name
-        self.which = which
-        self.single = single
-        self.has_aux = has_aux
-        self.value = value
-        self.function: Function | None = None
-
-    def build(self, traced: Traced, call: Call) -> tuple[Block, Any]:
-        assert self.function is not None
-        places = [self.function.argument(w, call) for w in self.which]
-        wrt = [k for place in places for k in call.positions[place]]
-        self._check(traced, call, wrt)
-        block = value_and_gradient(traced.block, wrt)
-        n = len(traced.block.results)
-        specs = [call.spec[place] for place in places]
-        gradient = specs[0] if self.single else optree.treespec_tuple(specs)
-        if self.value:
-            return block, optree.treespec_tuple([traced.spec, gradient])
-        kept = block.results[n:] if not self.has_aux else (*block.results[n:], *block.results[1:n])
-        spec = gradient if not self.has_aux else optree.treespec_tuple([gradient, traced.spec.child(1)])
-        return Block(block.params, block.instrs, kept), spec
-
-    def _check(self, traced: Traced, call: Call, wrt: list[int]) -> None:
-        assert self.function is not None
-        name = self.function._name
-        for k in wrt:
-            aval, hint, _ = call.avals[k]
-            if not is_differentiable(aval.dtype):
-                raise DTypeError(
-                    f"{self.name}: argument {hint!r} of {name} has dtype {aval.dtype}, which is not differentiable",
-                    "pass floats: 3.0 instead of 3, x.astype(float) for an array",
-                )
-        if self.has_aux and not (traced.spec.num_children == 2 and traced.spec.type is tuple and traced.spec.child(0).is_leaf()):
-            raise NonScalarLossError(
-                f"{self.name}: has_aux=True, but {name} did not return a pair (loss, aux)", "return loss, aux"
-            )
-        first = traced.block.results[0].aval if traced.block.results else None
-        alone = self.has_aux or traced.spec.is_leaf()
-        if first is None or not alone or first.shape or not is_differentiable(first.dtype):
-            found = f"{first}" if alone and first is not None else f"a {traced.spec.type.__name__ if traced.spec.type else 'container'}"
-            raise NonScalarLossError(
-                f"{self.name}: {name} must return one float, it returned {found}",
-                "reduce it: np.sum(y) or np.mean(y); return (loss, aux) with has_aux=True",
-            )
-
-
-class _Pushforward(Transform):
-    """Arguments are (primals, tangents); results are (values, tangents)."""
-
-    name = "jvp"
-
-    def build(self, traced: Traced, call: Call) -> tuple[Block, Any]:
-        wrt = call.positions[0]
-        block = jvp_block(traced.block, wrt)
-        # The tangents are already parameters of the traced function, where nothing reads them.
-        return _second_argument_used(block, traced, call), optree.treespec_tuple([traced.spec, traced.spec])
-
-
-class _Pullback(Transform):
-    """Arguments are (primals, cotangents); results are the primals' cotangents."""
-
-    name = "vjp"
-
-    def build(self, traced: Traced, call: Call) -> tuple[Block, Any]:
-        block = vjp_block(traced.block, call.positions[0])
-        block = _second_argument_used(block, traced, call)
-        n = len(traced.block.results)
-        return Block(block.params, block.instrs, block.results[n:]), call.spec[0]
-
-
-def _second_argument_used(block: Block, traced: Traced, call: Call) -> Block:
-    """Bind the parameters that a transform appended to the call's second argument."""
-    n = len(traced.block.params)
-    with building([p.aval for p in block.params[:n]], [p.hint for p in block.params[:n]]) as b:
-        given = [b.params[k] for k in call.positions[1]]
-        return b.block(inline(block, (*b.params, *given)))
-
-
 # ---- arguments ---------------------------------------------------------------------------------
 
 
@@ -316,45 +235,51 @@ def _gradient_function(
     static_argnums: int | Sequence[int],
     static_argnames: str | Sequence[str],
 ) -> Function:
-    if argnums is None and argnames is None:
-        argnums = 0
-    which: list[int | str] = [*_ints(() if argnums is None else argnums), *_names(() if argnames is None else argnames)]
-    single = (isinstance(argnums, int) and argnames is None) or (isinstance(argnames, str) and argnums is None)
-    transform = _Gradient("value_and_grad" if value else "grad", which, single, has_aux, value)
-    transform.function = Function(fun, transform, _ints(static_argnums), _names(static_argnames))
-    return transform.function
+    default = argnums is None and argnames is None
+    numbers = _ints(() if argnums is None else argnums)
+    names = _names(() if argnames is None else argnames)
+    which: list[int | str | None] = [None] if default else [*numbers, *names]
+    single = len(which) == 1 and not isinstance(argnums, Sequence) and not isinstance(argnames, tuple | list)
+    transform = Gradient("value_and_grad" if value else "grad", which, single, has_aux, value)
+    return Function(fun, transform, _ints(static_argnums), _names(static_argnames))
 
 
 def _ints(x: int | Sequence[int]) -> tuple[int, ...]:
-    listed = (x,) if isinstance(x, int) else tuple(x)
+    listed = tuple(x) if isinstance(x, Iterable) else (x,)
     if not all(isinstance(k, int) and not isinstance(k, bool) for k in listed):
         raise ArgumentError(f"positions of arguments must be ints, got {x!r}", "use argnames for names")
     return listed
 
 
 def _names(x: str | Sequence[str]) -> tuple[str, ...]:
-    listed = (x,) if isinstance(x, str) else tuple(x)
+    listed = tuple(x) if isinstance(x, Iterable) and not isinstance(x, str) else (x,)
     if not all(isinstance(n, str) for n in listed):
         raise ArgumentError(f"names of arguments must be strings, got {x!r}", "use argnums for positions")
     return listed
 
 
-def _same_structure(name: str, expected: Any, found: Any) -> None:
-    if optree.tree_structure(expected) != optree.tree_structure(found):
+def _matching(name: str, what: str, primals: Any, directions: Any) -> Any:
+    """Tangents or cotangents with the dtypes of what they belong to; structure and shapes checked."""
+    expected, found = optree.tree_structure(primals), optree.tree_structure(directions)
+    if expected != found:
+        shown = [clipped(str(spec), 200) for spec in (found, expected)]
         raise ArgumentError(
-            f"{name}: structure {optree.tree_structure(found)} does not match {optree.tree_structure(expected)}"
+            f"{name}: the {what} have the structure {shown[0]}, needed is {shown[1]}",
+            f"give one of the {what} per array, in containers of the same kind",
         )
+    return optree.tree_map(lambda x, d: _direction(name, what, x, d), primals, directions)
 
 
-def _like(primals: Any, tangents: Any) -> Any:
-    """Tangents (or cotangents) with the dtypes of what they belong to, shapes checked."""
-
-    def one(x: Any, t: Any) -> Any:
-        aval, given = lift(x).aval, lift(t)
-        if not is_differentiable(aval.dtype):
-            raise DTypeError(f"dtype {aval.dtype} is not differentiable", "pass floats")
-        if given.aval.shape != aval.shape:
-            raise ShapeError(f"a direction of shape {given.aval.shape} for a value of shape {aval.shape}")
-        return t if isinstance(t, Operand) else np.asarray(t, aval.dtype)
-
-    return optree.tree_map(one, tuple(primals) if isinstance(primals, list) else primals, tangents)
+def _direction(name: str, what: str, x: Any, direction: Any) -> Any:
+    aval, given = lift(x).aval, lift(direction).aval
+    if not is_differentiable(aval.dtype):
+        raise DTypeError(
+            f"{name}: a value of dtype {aval.dtype} is not differentiable",
+            "pass floats: 3.0 instead of 3, x.astype(float) for an array",
+        )
+    if given.shape != aval.shape:
+        raise ShapeError(
+            f"{name}: one of the {what} has shape {given.shape}, the value it belongs to has shape {aval.shape}",
+            f"{what} have the shapes of the values they belong to",
+        )
+    return direction if isinstance(direction, Operand) else np.asarray(direction, aval.dtype)

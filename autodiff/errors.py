@@ -9,22 +9,43 @@ is the one the user wrote. Errors double as the built-in type a NumPy user would
 from __future__ import annotations
 
 import linecache
+import os
 import sys
+from functools import lru_cache
 from pathlib import Path
+from types import FrameType
 
-_OWN = str(Path(__file__).parent)
-_SKIPPED = (_OWN, str(Path("site-packages") / "numpy"), str(Path("site-packages") / "optree"), "<string>")
+SOURCE_WIDTH = 100  # characters of the user's line that a message shows
+
+_OWN = str(Path(__file__).parent) + os.sep
+_PACKAGES = tuple(f"{os.sep}site-packages{os.sep}{name}{os.sep}" for name in ("numpy", "optree", "numba"))
+_GENERATED = ("<string>", "<autodiff kernel>", "<__array_function__ internals>")
+
+
+@lru_cache(maxsize=1024)
+def _is_user_file(file: str) -> bool:
+    return not (file.startswith(_OWN) or file in _GENERATED or any(part in file for part in _PACKAGES))
+
+
+def user_frame() -> FrameType | None:
+    """The innermost frame of user code; None when there is none."""
+    frame: FrameType | None = sys._getframe(1)
+    typed_in = None
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if _is_user_file(file):
+            return frame
+        # `python -c` has no better name than generated code; it counts when nothing else does.
+        if file == "<string>":
+            typed_in = frame
+        frame = frame.f_back
+    return typed_in
 
 
 def user_location() -> tuple[str, int] | None:
     """(file, line) of the innermost frame of user code, or None when there is none."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        file = frame.f_code.co_filename
-        if not any(part in file for part in _SKIPPED):
-            return file, frame.f_lineno
-        frame = frame.f_back  # type: ignore[assignment]
-    return None
+    frame = user_frame()
+    return None if frame is None else (frame.f_code.co_filename, frame.f_lineno)
 
 
 def describe_location(location: tuple[str, int] | None) -> str:
@@ -32,8 +53,13 @@ def describe_location(location: tuple[str, int] | None) -> str:
     if location is None:
         return ""
     file, line = location
-    source = linecache.getline(file, line).strip()
+    source = clipped(linecache.getline(file, line).strip(), SOURCE_WIDTH)
     return f"{Path(file).name}:{line}" + (f": {source}" if source else "")
+
+
+def clipped(text: str, width: int) -> str:
+    """The text, cut to a width."""
+    return text if len(text) <= width else text[: width - 3] + "..."
 
 
 class AutodiffError(Exception):
@@ -44,17 +70,24 @@ class AutodiffError(Exception):
     what : str
         What happened, with the values.
     remedy : str, optional
-        What the user can do about it.
+        What the user can do about it; the class may have a usual one.
     location : (str, int), optional
         File and line to name; found by walking the stack when not given.
     """
 
+    usual_remedy = ""
+
     def __init__(self, what: str, remedy: str = "", location: tuple[str, int] | None = None) -> None:
+        remedy = remedy or self.usual_remedy
         self.what, self.remedy = what, remedy
         self.location = location or user_location()
         at = describe_location(self.location)
         parts = [what, f"  at {at}" if at else "", f"  remedy: {remedy}" if remedy else ""]
         super().__init__("\n".join(p for p in parts if p))
+
+    def __reduce__(self) -> tuple[type[AutodiffError], tuple[str, str, tuple[str, int] | None]]:
+        # By its parts: the message is put together anew, and names the line it did.
+        return type(self), (self.what, self.remedy, self.location)
 
     def __str__(self) -> str:
         # KeyError-like bases would show the repr of the message; say it plainly.
@@ -64,9 +97,13 @@ class AutodiffError(Exception):
 class ShapeError(AutodiffError, ValueError):
     """Shapes do not fit together."""
 
+    usual_remedy = "give the operands shapes that fit: x.reshape(...), x[:, None], x.T"
+
 
 class DTypeError(AutodiffError, TypeError):
     """A dtype, or a kind of object, that cannot be used here."""
+
+    usual_remedy = "convert it before: x.astype(float)"
 
 
 class ArgumentError(AutodiffError, ValueError):
@@ -76,9 +113,13 @@ class ArgumentError(AutodiffError, ValueError):
 class AxisError(ArgumentError, IndexError):
     """An axis or an index outside the array."""
 
+    usual_remedy = "of n axes (or entries) the last is n - 1, or -1"
+
 
 class NotDifferentiableError(AutodiffError, LookupError):
     """An operation that has no derivative rule, or no rule in autodiff at all."""
+
+    usual_remedy = "write it with functions that have one, or compute it before, on plain arrays"
 
 
 class NonScalarLossError(AutodiffError, TypeError):

@@ -47,10 +47,11 @@ class Report:
     comparisons: tuple[Comparison, ...]
 
     def __str__(self) -> str:
-        lines = [f"{self.function}: directional derivatives", f"{'':4}{'differences':>22}{'forward mode':>24}{'reverse mode':>24}"]
-        for c in self.comparisons:
-            lines.append(f"{c.direction:<4}{c.differences:>22.15g}{c.forward:>24.16g}{c.reverse:>24.16g}")
-        return "\n".join(lines)
+        titles = f"{'':4}{'differences':>22}{'forward mode':>24}{'reverse mode':>24}"
+        rows = [
+            f"{c.direction:<4}{c.differences:>22.15g}{c.forward:>24.16g}{c.reverse:>24.16g}" for c in self.comparisons
+        ]
+        return "\n".join([f"{self.function}: directional derivatives", titles, *rows])
 
 
 def check_grads(
@@ -209,6 +210,6 @@ def _culprit(fun: Callable[..., Any], args: Any) -> str:
             found = richardson(lambda h, t=tangents: _dot(ones, fun(*_step(args, t, h))), _first_step(args))  # type: ignore[misc]
             off = abs(found - float(np.asarray(ct)[place]))
             if off > worst or np.isnan(off):
-                worst = off
-                text = f"argument leaf {k}, element {place}: reverse mode {np.asarray(ct)[place]:.10g}, differences {found:.10g}"
+                worst, reverse = off, float(np.asarray(ct)[place])
+                text = f"argument leaf {k}, element {place}: reverse mode {reverse:.10g}, differences {found:.10g}"
     return text

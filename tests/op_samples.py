@@ -58,7 +58,12 @@ class Sample(NamedTuple):
     @property
     def floats(self) -> list[int]:
         """The operands that carry derivatives."""
-        return [k for k, a in enumerate(self.arrays) if is_differentiable(a.dtype) and self.op.connects(k)]
+        return [k for k, a in enumerate(self.arrays) if carries_derivative(self.op, k, a.dtype)]
+
+
+def carries_derivative(op: Op, position: int, dtype: np.dtype) -> bool:
+    """Whether an operand of this dtype has a derivative that can be asked for."""
+    return is_differentiable(dtype) and op.connects(position) and position not in getattr(op, "refused", ())
 
 
 def random(op: Op) -> np.random.Generator:
@@ -125,7 +130,7 @@ def _samples(op: Op, dtype: np.dtype) -> Iterator[Sample]:
     else:
         for example in op.examples:
             rng = random(op)
-            arrays = [a if isinstance(a, np.ndarray) else draw(rng, a, dtype, DOMAIN) for a in example.operands]
+            arrays = [a[()] if isinstance(a, np.ndarray) else draw(rng, a, dtype, DOMAIN) for a in example.operands]
             yield Sample(op, tuple(arrays), dict(example.params))
 
 

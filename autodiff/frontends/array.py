@@ -244,5 +244,3 @@ def plain_array(x: Any) -> np.ndarray:
         kind = f"an array of dtype {array.dtype}" if isinstance(x, np.ndarray) else f"{type(x).__name__} ({x!r:.60})"
         raise DTypeError(f"cannot compute with {kind}", "pass numbers, or arrays of float, int or bool")
     return array.astype(array.dtype.newbyteorder("=")) if not array.dtype.isnative else array
-
-

@@ -7,22 +7,25 @@ differentiation, no optimisation, no compilation.
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from autodiff.config import config
-from autodiff.ir.build import building
-from autodiff.ir.core import Instr, Literal, Operand, Value
+from autodiff.ir.build import building, inline
+from autodiff.ir.core import Block, Instr, Literal, Operand, Value
 from autodiff.ops.families import full
 from autodiff.passes.generalize import is_kept
 from autodiff.passes.pipeline import optimize
+from autodiff.passes.stabilize import stabilize
 from autodiff.runtime.tiers import Program
 from autodiff.transforms.reverse import pullback
 
 _PLANS: OrderedDict[Any, _Plan] = OrderedDict()
 PLAN_LIMIT = 1024
+_lock = threading.Lock()
 
 
 @dataclass(slots=True)
@@ -104,7 +107,10 @@ def relevant(instrs: Sequence[Instr], targets: Iterable[Any]) -> list[Instr]:
 
 def force(tensor: Any) -> None:
     """Compute a deferred tensor, and with it nothing but what it needs."""
-    instrs = _pending(tensor)
+    producer = tensor.producer
+    if producer is None:
+        return  # another thread was faster
+    instrs = _pending(producer)
     recording = _Recording(instrs)
     key = recording.key("value", recording.slots[tensor])
     plan = _lookup(key)
@@ -117,10 +123,10 @@ def force(tensor: Any) -> None:
     tensor.settle(value)
 
 
-def _pending(tensor: Any) -> list[Instr]:
-    """Instructions still to run before `tensor` has a value, in an order that works."""
+def _pending(last: Instr) -> list[Instr]:
+    """Instructions still to run up to and with `last`, in an order that works."""
     found: dict[Instr, None] = {}
-    stack = [(tensor.producer, False)]
+    stack = [(last, False)]
     while stack:
         instr, ready = stack.pop()
         if instr in found:
@@ -168,9 +174,12 @@ def _gradient_plan(
     seeds = [t.aval for t, is_given in zip(targets, given, strict=True) if is_given]
     hints = [*(getattr(leaf, "hint", "") or "c" for leaf in recording.leaves), *("ct" for _ in seeds)]
     avals = [*(leaf.aval for leaf in recording.leaves), *seeds]
+    forward, wanted = _forward(recording, targets, sources)
     with building(avals, hints) as b:
-        env = recording.rebuilt(b.params, b)
-        fresh = iter(b.params[len(recording.leaves) :])
+        n = len(recording.leaves)
+        env = {leaf: p for leaf, p in zip(recording.leaves, b.params, strict=False) if not isinstance(leaf, Literal)}
+        env.update(zip(wanted, inline(forward, b.params[:n]), strict=True))
+        fresh = iter(b.params[n:])
         # A target that nothing was recorded for is connected to itself alone.
         stand_in = {t: Value(t.aval) for t in targets if t not in env}
         env.update(stand_in)
@@ -184,15 +193,29 @@ def _gradient_plan(
     return _Plan(program, tuple(ct is not None for ct in cts))
 
 
+def _forward(recording: _Recording, targets: Sequence[Any], sources: Sequence[Any]) -> tuple[Block, list[Any]]:
+    """The recording as a block, and which tensors its results are: targets, intermediate sources."""
+    leaves = set(recording.leaves)
+    wanted = dict.fromkeys(x for x in (*targets, *sources) if x in recording.slots and x not in leaves)
+    with building([leaf.aval for leaf in recording.leaves]) as b:
+        env = recording.rebuilt(b.params, b)
+        block = b.block([env[x] for x in wanted])
+    # A source in the middle must stay in the middle: `log(s)` of a source s has no sigmoid in it.
+    inner = any(s in wanted for s in sources)
+    return (block if inner else stabilize(block)), list(wanted)
+
+
 def _lookup(key: Any) -> _Plan | None:
-    plan = _PLANS.get(key)
-    if plan is not None:
-        _PLANS.move_to_end(key)
+    with _lock:
+        plan = _PLANS.get(key)
+        if plan is not None:
+            _PLANS.move_to_end(key)
     return plan
 
 
 def _remember(key: Any, plan: _Plan) -> _Plan:
-    _PLANS[key] = plan
-    while len(_PLANS) > PLAN_LIMIT:
-        _PLANS.popitem(last=False)
+    with _lock:
+        _PLANS[key] = plan
+        while len(_PLANS) > PLAN_LIMIT:
+            _PLANS.popitem(last=False)
     return plan

@@ -21,17 +21,23 @@ import numpy as np
 import optree
 
 from autodiff.errors import (
-    ArgumentError,
     DTypeError,
     LateWatchWarning,
-    ShapeError,
     TapeError,
     TapeStateError,
     describe_location,
     user_location,
 )
 from autodiff.frontends import replay, tapes
-from autodiff.frontends.array import ArrayMethods, plain_array
+from autodiff.frontends.arguments import (
+    check_source,
+    cotangents_of,
+    described,
+    differentiable,
+    leaves_of,
+    wants_zeros,
+)
+from autodiff.frontends.array import ArrayMethods
 from autodiff.frontends.tensor import RECORDER, Tensor, constant
 from autodiff.frontends.tracer import Tracer
 from autodiff.frontends.variable import Variable
@@ -39,7 +45,7 @@ from autodiff.ir.aval import is_differentiable
 from autodiff.ir.build import emitter
 from autodiff.ir.core import Instr
 from autodiff.ops.arithmetic import identity, tie
-from autodiff.ops.families import cast, full
+from autodiff.ops.families import full
 from autodiff.transforms.reverse import pullback
 
 
@@ -170,7 +176,7 @@ class GradientTape:
         if isinstance(x, np.ndarray):
             x = constant(x)
         if not isinstance(x, ArrayMethods):
-            raise DTypeError(f"watch: cannot watch {_described(x)}", "wrap it first: x = ad.constant(...)")
+            raise DTypeError(f"watch: cannot watch {described(x)}", "wrap it first: x = ad.constant(...)")
         if not is_differentiable(x.dtype):
             raise DTypeError(f"watch: dtype {x.dtype} is not differentiable", "cast to float: x.astype(float)")
         value = x.peek() if isinstance(x, Variable) else x
@@ -253,13 +259,13 @@ class GradientTape:
             For arguments that cannot be used; the tape is then not consumed.
         """
         self._check_usable()
-        zero = _wants_zeros(unconnected_gradients)
-        targets, target_spec = _leaves(target, "target")
-        found_sources, source_spec = _leaves(sources, "sources")
+        zero = wants_zeros(unconnected_gradients)
+        targets, target_spec = leaves_of(target, "target")
+        found_sources, source_spec = leaves_of(sources, "sources")
         for k, source in enumerate(found_sources):
-            _check_source(source, k)
-        cotangents = _cotangents(output_gradients, targets, target_spec)
-        targets, cotangents = _differentiable(targets, cotangents)
+            check_source(source, k)
+        cotangents = cotangents_of(output_gradients, targets, target_spec)
+        targets, cotangents = differentiable(targets, cotangents)
         inside = self._recording and not self._persistent
         if inside:
             self._stop()
@@ -344,73 +350,3 @@ def _added(parts: list[Any]) -> Any:
     for part in known[1:]:
         total = total + part
     return total
-
-
-def _wants_zeros(unconnected: Any) -> bool:
-    if not isinstance(unconnected, str) or unconnected.lower() not in ("none", "zero"):
-        raise ArgumentError(f"Unknown value for unconnected_gradients: {unconnected!r}", "use 'none' or 'zero'")
-    return unconnected.lower() == "zero"
-
-
-def _described(x: Any) -> str:
-    return "None" if x is None else f"a Python {type(x).__name__} ({x!r:.40})"
-
-
-def _leaves(structure: Any, name: str) -> tuple[list[Any], Any]:
-    """The tensors and variables of a nested structure, and how it is built (None: it is one itself)."""
-    if isinstance(structure, ArrayMethods):
-        return [structure], None
-    if structure is None:
-        raise DTypeError(f"gradient: {name} is None", "give a tensor or a nested structure of tensors")
-    paths, leaves, spec = optree.tree_flatten_with_path(structure, none_is_leaf=True)
-    for leaf, path in zip(leaves, paths, strict=True):
-        if not isinstance(leaf, ArrayMethods):
-            place = name + "".join(f"[{p!r}]" for p in path)
-            kind = "a NumPy array" if isinstance(leaf, np.ndarray) else _described(leaf)
-            raise DTypeError(f"gradient: {place} is {kind}, which was never watched", "wrap it: x = tape.watch(x)")
-    return leaves, spec
-
-
-def _differentiable(targets: list[Any], cotangents: list[Any]) -> tuple[list[Any], list[Any]]:
-    """Without the integer targets, which have no gradient."""
-    pairs = [(t, c) for t, c in zip(targets, cotangents, strict=True) if is_differentiable(t.dtype)]
-    if targets and not pairs:
-        dtypes = ", ".join(sorted({str(t.dtype) for t in targets}))
-        raise DTypeError(f"gradient: the target has dtype {dtypes}, which has no gradient", "use a float target")
-    return [t for t, _ in pairs], [c for _, c in pairs]
-
-
-def _check_source(source: Any, k: int) -> None:
-    if not is_differentiable(source.dtype):
-        raise DTypeError(
-            f"gradient: source {k} has dtype {source.dtype}, which is not differentiable",
-            "cast it to float before it is used: x = x.astype(float)",
-        )
-
-
-def _cotangents(given: Any, targets: list[Any], spec: Any) -> list[Any]:
-    """One cotangent (or None for ones) per target, checked against its shape."""
-    if given is None:
-        return [None] * len(targets)
-    if spec is None:
-        leaves = [given]
-    else:
-        try:
-            leaves = spec.flatten_up_to(given)
-        except ValueError as error:
-            raise ArgumentError(f"output_gradients must have the structure of target: {error}") from None
-    return [_cotangent(c, t, k) for k, (c, t) in enumerate(zip(leaves, targets, strict=True))]
-
-
-def _cotangent(given: Any, target: Any, k: int) -> Any:
-    if given is None:
-        return None
-    aval = target.aval
-    ct = given if isinstance(given, ArrayMethods) else constant(plain_array(given))
-    ct = emitter().lift(ct)
-    if ct.aval.shape != aval.shape:
-        raise ShapeError(
-            f"output_gradients: entry {k} has shape {ct.aval.shape}, its target has shape {aval.shape}",
-            "give one cotangent per element of the target",
-        )
-    return ct if ct.aval.dtype == aval.dtype else cast(ct, dtype=aval.dtype)

@@ -20,7 +20,7 @@ from autodiff.errors import DTypeError, PathBreakWarning
 from autodiff.frontends import replay, tapes
 from autodiff.frontends.array import ArrayMethods, holds_arrays, plain_array, stacked
 from autodiff.frontends.tracer import Tracer, leaked
-from autodiff.ir.aval import ArrayAval
+from autodiff.ir.aval import ArrayAval, interned
 from autodiff.ir.build import PYTHON_SCALARS, infer, literal, set_default_emitter
 from autodiff.ir.core import Instr, Literal, Operand, Params, Value
 
@@ -49,7 +49,8 @@ class Tensor(ArrayMethods, Value):
     @property
     def producer(self) -> Instr | None:
         """The instruction that still has to run before there is a value, if any."""
-        return self._instr if self._array is None else None
+        instr = self._instr  # first: another thread may settle the value between two reads
+        return instr if self._array is None else None
 
     def settle(self, array: Any) -> None:
         """Set the value, and let go of how it is made."""
@@ -146,7 +147,7 @@ def constant(value: Any, dtype: Any = None, name: str = "") -> Tensor:
             tensor = tensor.astype(dtype)  # type: ignore[attr-defined]
         return tensor  # type: ignore[return-value]
     array = np.array(plain_array(value), dtype=dtype, order="C")
-    return Tensor(ArrayAval(array.shape, array.dtype), _frozen(array), hint=name)
+    return Tensor(interned(ArrayAval(array.shape, array.dtype)), _frozen(array), hint=name)
 
 
 def _frozen(array: np.ndarray) -> Any:
@@ -158,7 +159,7 @@ class Recorder:
     """The emitter outside of traced functions: offers instructions to tapes, or runs them."""
 
     def lift(self, x: object) -> Operand:
-        if isinstance(x, Tensor | Literal):
+        if type(x) is Tensor or type(x) is Literal:
             return x
         if isinstance(x, Tracer):
             raise leaked(x)
@@ -174,12 +175,21 @@ class Recorder:
 
     def emit(self, op: Any, operands: tuple[Operand, ...], params: Params) -> tuple[Tensor, ...]:
         avals = infer(op, operands, params)
-        if not tapes.active():
+        recording = tapes.active()
+        if not recording:
             return self._run(op, operands, params, avals)
-        weak = any(o.weak for o in operands) and all(o.weak or isinstance(o, Literal) for o in operands)
-        results = tuple([Tensor(a, weak=weak) for a in avals])
+        # From here on every call counts: the budget of a recorded op is a few microseconds.
+        weak = _adapts(operands)
+        if len(avals) == 1:
+            results: tuple[Tensor, ...] = (Tensor(avals[0], None, None, "", weak),)
+        else:
+            results = tuple([Tensor(a, None, None, "", weak) for a in avals])
         instr = Instr(op, operands, params, results)
-        if not tapes.note(instr):
+        taken = False
+        for tape in recording:
+            if tape.offer(instr):
+                taken = True
+        if not taken:
             return self._run(op, operands, params, avals)
         for result in results:
             result._instr = instr
@@ -188,14 +198,28 @@ class Recorder:
                 result.settle(value.value())
         return results
 
-    def _run(self, op: Any, operands: tuple[Any, ...], params: Params, avals: tuple[ArrayAval, ...]) -> tuple[Tensor, ...]:
+    def _run(
+        self, op: Any, operands: tuple[Any, ...], params: Params, avals: tuple[ArrayAval, ...]
+    ) -> tuple[Tensor, ...]:
         values = [o.aval.dtype.type(o.value) if isinstance(o, Literal) else o.value() for o in operands]
         with np.errstate(all="ignore"):
             outs = op.evaluate(*values, **params)
-        weak = any(o.weak for o in operands) and all(o.weak or isinstance(o, Literal) for o in operands)
-        return tuple([Tensor(a, v if a.shape else a.dtype.type(v), weak=weak) for a, v in zip(avals, outs, strict=True)])
+        weak = _adapts(operands)
+        return tuple(
+            [Tensor(a, v if a.shape else a.dtype.type(v), None, "", weak) for a, v in zip(avals, outs, strict=True)]
+        )
+
+
+def _adapts(operands: tuple[Operand, ...]) -> bool:
+    """Whether a result of these is a Python scalar in spirit, which takes the dtype of what it meets."""
+    found = False
+    for o in operands:
+        if o.weak:
+            found = True
+        elif type(o) is not Literal:
+            return False
+    return found
 
 
 RECORDER = Recorder()
 set_default_emitter(RECORDER)
-

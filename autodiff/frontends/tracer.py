@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.errors import ConcretizationError, DTypeError, LeakedTracerError, user_location
+from autodiff.errors import ConcretizationError, DTypeError, LeakedTracerError, user_frame, user_location
 from autodiff.frontends import tapes
 from autodiff.frontends.array import ArrayMethods, holds_arrays, plain_array, stacked
 from autodiff.ir.aval import ArrayAval
@@ -65,7 +65,7 @@ class Tracer(ArrayMethods, Value):
             "use np.stack([...]) for lists, and functions that autodiff knows",
         )
 
-    def item(self, *args: Any) -> Any:
+    def item(self, *args: Any) -> Any:  # noqa: ARG002
         return self._refuse(".item()", "use the array itself")
 
     def tolist(self) -> Any:
@@ -88,6 +88,7 @@ class TraceBuilder(Builder):
         self.name = name
         self.active = True
         self.captured: list[Any] = []
+        self.uses: dict[int, set[Any]] = {}  # id of a captured object -> (code, line) of its uses
         self._by_id: dict[int, Tracer] = {}
 
     def argument(self, aval: ArrayAval, hint: str = "", weak: bool = False) -> Tracer:
@@ -114,7 +115,7 @@ class TraceBuilder(Builder):
         if isinstance(x, list | tuple) and holds_arrays(x):
             return stacked(x)  # type: ignore[no-any-return]
         array = plain_array(x)
-        return self.capture(x if isinstance(x, np.ndarray) and array is x else array, ArrayAval(array.shape, array.dtype))
+        return self.capture(array, ArrayAval(array.shape, array.dtype))
 
     def capture(self, x: Any, aval: ArrayAval, hint: str = "", weak: bool = False) -> Tracer:
         """A parameter bound to an object from outside, one per object."""
@@ -122,6 +123,9 @@ class TraceBuilder(Builder):
         if tracer is None:
             tracer = self._by_id[id(x)] = self.argument(aval, hint or "const", weak)
             self.captured.append(x)
+        frame = user_frame()
+        if frame is not None:
+            self.uses.setdefault(id(x), set()).add((frame.f_code, frame.f_lineno))
         return tracer
 
     def emit(self, op: Any, operands: tuple[Operand, ...], params: Params) -> tuple[Any, ...]:
@@ -148,8 +152,8 @@ def tracing_to(builder: TraceBuilder) -> Iterator[None]:
 
 def trace(
     call: Callable[..., Sequence[Any]], avals: Iterable[tuple[ArrayAval, str, bool]], name: str
-) -> tuple[Block, list[Any]]:
-    """Run `call` on tracers; return the block of its results and the captured objects.
+) -> tuple[Block, TraceBuilder]:
+    """Run `call` on tracers; return the block of its results, and the builder with what it captured.
 
     `call` takes one tracer per (aval, hint, weak) and returns a flat list of results. The
     parameters of the block are the tracers, then one per captured object.
@@ -158,4 +162,4 @@ def trace(
     arguments = [builder.argument(*a) for a in avals]
     with tracing_to(builder):
         results = [builder.lift(r) for r in call(*arguments)]
-    return Block(builder.params, builder.instrs, tuple(results)), builder.captured
+    return Block(builder.params, builder.instrs, tuple(results)), builder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -49,6 +50,12 @@ class ArrayAval:
 def short_dtype(dtype: np.dtype) -> str:
     """`f64`, `f32`, `i64`, `u8`, `bool`: how dtypes are written in printed IR."""
     return "bool" if dtype == np.bool_ else f"{dtype.kind}{dtype.itemsize * 8}"
+
+
+@lru_cache(maxsize=65536)
+def interned(aval: ArrayAval) -> ArrayAval:
+    """One object for all equal avals: memos compare by identity first, which is free."""
+    return aval
 
 
 def aval_of(x: np.ndarray | np.generic) -> ArrayAval:

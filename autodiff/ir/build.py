@@ -17,9 +17,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from autodiff.errors import DTypeError, InternalError
-from autodiff.ir.aval import ArrayAval
+from autodiff.ir.aval import ArrayAval, interned
 from autodiff.ir.core import Block, Instr, Literal, Op, Operand, Params, Value
 
+_FLOAT64 = np.dtype(np.float64)
 _PYTHON_DTYPES = {bool: np.dtype(np.bool_), int: np.dtype(np.int64), float: np.dtype(np.float64)}
 PYTHON_SCALARS = (bool, int, float)
 
@@ -70,12 +71,18 @@ def emitting_to(target: Emitter) -> Iterator[None]:
 
 @lru_cache(maxsize=65536)
 def _infer(op: Op, avals: tuple[ArrayAval, ...], items: tuple[tuple[str, Any], ...]) -> tuple[ArrayAval, ...]:
-    return op.infer(*avals, **dict(items))
+    return tuple(map(interned, op.infer(*avals, **dict(items))))
 
 
 def infer(op: Op, operands: tuple[Operand, ...], params: Params) -> tuple[ArrayAval, ...]:
     """Avals of an op's results, memoised: a shape rule costs ten times a look-up."""
-    return _infer(op, tuple([o.aval for o in operands]), tuple(params.items()))
+    # One and two operands are written out: a comprehension is a call.
+    n = len(operands)
+    if n == 2:
+        avals: tuple[ArrayAval, ...] = (operands[0].aval, operands[1].aval)
+    else:
+        avals = (operands[0].aval,) if n == 1 else tuple([o.aval for o in operands])
+    return _infer(op, avals, tuple(params.items()) if params else ())
 
 
 def literal(value: bool | int | float | np.generic, dtype: np.dtype | None = None) -> Literal:
@@ -83,7 +90,14 @@ def literal(value: bool | int | float | np.generic, dtype: np.dtype | None = Non
     if isinstance(value, np.generic):
         dtype, value = dtype or value.dtype, value.item()
     dtype = dtype or _PYTHON_DTYPES[type(value)]
-    return Literal(dtype.type(value).item(), ArrayAval((), dtype))
+    if dtype is not _FLOAT64 or type(value) is not float:
+        value = dtype.type(value).item()
+    return Literal(value, _scalar_aval(dtype))
+
+
+@lru_cache(maxsize=64)
+def _scalar_aval(dtype: np.dtype) -> ArrayAval:
+    return interned(ArrayAval((), dtype))
 
 
 class Builder:

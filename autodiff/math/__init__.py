@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from autodiff.frontends.surface import reductions
 from autodiff.frontends.surface.common import lift
 from autodiff.frontends.surface.table import SCIPY

@@ -38,7 +38,12 @@ mod = Elementwise(
     "mod", np.remainder, "mod({0}, {1})", (lambda z, x, y: 1.0, lambda z, x, y: -floordiv(x, y)), domain=NONZERO
 )
 fmod = Elementwise(
-    "fmod", np.fmod, "fmod({0}, {1})", (lambda z, x, y: 1.0, lambda z, x, y: -trunc(x / y)), domain=NONZERO
+    "fmod",
+    np.fmod,
+    "fmod({0}, {1})",
+    (lambda z, x, y: 1.0, lambda z, x, y: -trunc(x / y)),
+    domain=NONZERO,
+    variants={"i": "integer_fmod({0}, {1})", "u": "mod({0}, {1})"},
 )
 
 

@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.errors import InternalError, ShapeError
+from autodiff.errors import InternalError, NotDifferentiableError, ShapeError
 from autodiff.ir.aval import ArrayAval, Shape
 from autodiff.ir.build import emitter, literal
 from autodiff.ir.dims import Dims, DimShape
@@ -62,6 +62,7 @@ class Elementwise(Op):
     variants: Mapping[str, str] = field(default_factory=dict)
     masks: tuple[Callable[..., Any] | None, ...] = ()
     blocked: tuple[int, ...] = ()  # operands through which no derivative path runs
+    refused: tuple[int, ...] = ()  # operands that have a derivative, which is not known here: an error, not a zero
     keeps_mask = True
 
     def __post_init__(self) -> None:
@@ -86,6 +87,11 @@ class Elementwise(Op):
         return (self.numpy(*arrays),)
 
     def _partial(self, k: int, y: Any, operands: Sequence[Any]) -> Any:
+        if k in self.refused:
+            raise NotDifferentiableError(
+                f"{self.name}: the derivative with respect to argument {k + 1} is not known here",
+                "keep that argument constant: a plain number or array, or stop_gradient",
+            )
         rule = self.partials[k]
         partial = None if rule is None else rule(y, *operands)
         return None if isinstance(partial, float) and partial == 0.0 else partial

@@ -15,7 +15,7 @@ import numpy as np
 
 from autodiff.errors import InternalError
 from autodiff.ir.aval import ArrayAval, is_differentiable
-from autodiff.ir.build import PYTHON_SCALARS, emitter, literal
+from autodiff.ir.build import PYTHON_SCALARS, Emitter, emitter, literal
 from autodiff.ir.core import Literal, Operand
 from autodiff.ir.dims import Dims, DimShape
 from autodiff.ops.promotion import Types
@@ -57,9 +57,8 @@ class Op:
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         target = emitter()
-        operands = [target.lift(a) for a in args] if self.types is None else promoted(self.types, args)
-        (result,) = target.emit(self, tuple(operands), params)
-        return result
+        operands = [target.lift(a) for a in args] if self.types is None else promoted(self.types, args, target)
+        return target.emit(self, tuple(operands), params)[0]
 
     def infer(self, *avals: ArrayAval, **params: Any) -> tuple[ArrayAval, ...]:
         raise NotImplementedError
@@ -124,21 +123,26 @@ class Cast(Op):
 cast = Cast()
 
 
-def promoted(types: Types, args: Sequence[Any]) -> list[Operand]:
+def promoted(types: Types, args: Sequence[Any], target: Emitter | None = None) -> list[Operand]:
     """The operands, converted to the dtypes the op works in. Python scalars adapt."""
-    target = emitter()
-    lifted = [a if type(a) in PYTHON_SCALARS else target.lift(a) for a in args]
-    kinds = tuple([_kind(a) for a in lifted])
-    dtypes, _ = types(kinds)
-    return [_converted(a, dtype) for a, dtype in zip(lifted, dtypes, strict=True)]
+    # A loop, and no helper for the common case: this runs once per recorded op.
+    target = target or emitter()
+    lifted: list[Any] = []
+    kinds: list[Any] = []
+    for a in args:
+        if type(a) in PYTHON_SCALARS:
+            kinds.append(type(a))
+        else:
+            a = target.lift(a)
+            kinds.append(_WEAK[a.aval.dtype.kind] if a.weak else a.aval.dtype)
+        lifted.append(a)
+    for k, dtype in enumerate(types(tuple(kinds))[0]):
+        if kinds[k] is not dtype:
+            lifted[k] = _converted(lifted[k], dtype)
+    return lifted
 
 
-def _kind(a: Any) -> Any:
-    if not isinstance(a, Operand):
-        return type(a)
-    if a.weak:
-        return {"b": bool, "i": int, "f": float}[a.aval.dtype.kind]
-    return a.aval.dtype
+_WEAK = {"b": bool, "i": int, "f": float}
 
 
 def _converted(a: Any, dtype: np.dtype) -> Operand:

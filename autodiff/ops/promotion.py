@@ -20,7 +20,8 @@ def ufunc_types(ufunc: np.ufunc) -> Types:
     @lru_cache(maxsize=4096)
     def types(kinds: Kinds) -> tuple[tuple[np.dtype, ...], np.dtype]:
         try:
-            *ins, out = ufunc.resolve_dtypes((*kinds, None))
+            # NumPy has weak ints and floats, but no weak bool.
+            *ins, out = ufunc.resolve_dtypes((*(np.dtype(k) if k is bool else k for k in kinds), None))
         except TypeError:
             names = ", ".join(k.__name__ if isinstance(k, type) else str(k) for k in kinds)
             raise DTypeError(f"{ufunc.__name__} does not take dtypes ({names})", "convert to a float dtype") from None

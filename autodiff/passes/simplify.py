@@ -14,9 +14,11 @@ import numpy as np
 
 from autodiff.ir.build import Builder
 from autodiff.ir.core import Block, Instr, Literal, Value
+from autodiff.ops import OPS
 from autodiff.ops.arithmetic import div, identity, positive, stop_gradient, sub, tie
 from autodiff.ops.families import (
     Elementwise,
+    Reduction,
     add,
     broadcast,
     broadcast_to,
@@ -25,7 +27,6 @@ from autodiff.ops.families import (
     logical_not,
     mul,
     neg,
-    reduce_sum,
     reshape,
     select,
 )
@@ -168,8 +169,12 @@ def _cast(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], producer
     return operands[0] if operands[0].aval.dtype == params["dtype"] else None
 
 
-def _sum(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], producers: Producers) -> Any:
-    return operands[0] if not params["axes"] and operands[0].aval.dtype == aval.dtype else None
+def _reduction(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], producers: Producers) -> Any:
+    """Along no axes there is nothing to combine."""
+    if params["axes"]:
+        return None
+    (x,) = operands
+    return x if x.aval.dtype == aval.dtype else cast(x, dtype=aval.dtype)
 
 
 def _reshape(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], producers: Producers) -> Any:
@@ -209,6 +214,7 @@ def _slice(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], produce
 
 
 RULES: dict[Any, Rewrite] = {
+    **{op: _reduction for op in OPS.values() if isinstance(op, Reduction)},
     mul: _mul,
     div: _div,
     neg: _neg,
@@ -219,7 +225,6 @@ RULES: dict[Any, Rewrite] = {
     select: _select,
     logical_and: _and,
     cast: _cast,
-    reduce_sum: _sum,
     reshape: _reshape,
     transpose: _transpose,
     broadcast: _broadcast,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.backends.interpreter import Interpreter
-from autodiff.backends.numba.compile import CompiledKernel, plan_kernel
+from autodiff.backends.numba.compile import Run, plan_kernel
 from autodiff.backends.numba.fuse import NoKernel
 from autodiff.config import config
 from autodiff.ir.aval import ArrayAval
@@ -22,6 +22,12 @@ from autodiff.ir.signature import signature
 from autodiff.passes.generalize import generalize
 from autodiff.passes.pipeline import lowerable
 from autodiff.runtime.kernels import KERNELS, CacheInfo
+
+# Compiling takes about 9 s for 1,000 operations and grows faster than that.
+SIZE_LIMIT = 2000
+# Looking for the kernel of a program (its signature) costs 0.1 ms an operation: on the first
+# runs of a large one that is more than the interpreter takes.
+LOOKUP_LIMIT = 400
 
 
 class Program:
@@ -35,34 +41,25 @@ class Program:
         self.block = block
         self.infos = (KERNELS.info, *infos)
         self.compile_after = compile_after
-        self.kernel: CompiledKernel | None = None
-        self.extra: tuple[Any, ...] = ()
+        self.run: Run | None = None
         self.reason = ""  # why there is no kernel
         self._interpreter: Interpreter | None = None
         self._runs = 0
         self._generalized: Any = None
         self._avals = [p.aval for p in block.params]
-        self._results = [r.aval for r in block.results]
 
     def __call__(self, *args: Any) -> tuple[Any, ...]:
-        if self.kernel is None and not self.reason:
+        if self.run is None and not self.reason:
             self._consider()
         self._runs += 1
-        if self.kernel is None:
+        if self.run is None:
             for info in self.infos:
                 info.interpreted_runs += 1
             self._interpreter = self._interpreter or Interpreter(self.block)
             return self._interpreter(*args)
         for info in self.infos:
             info.runs += 1
-        values = [as_kernel_argument(a, aval) for a, aval in zip(args, self._avals, strict=True)]
-        out = self.kernel.call(*values, *self.extra)
-        return self.finish(out)
-
-    def finish(self, out: Any) -> tuple[Any, ...]:
-        """A kernel's return value as a tuple of arrays and NumPy scalars."""
-        outs = out if len(self._results) > 1 else (out,)
-        return tuple([o if a.shape else a.dtype.type(o) for o, a in zip(outs, self._results, strict=True)])
+        return self.run(*[as_kernel_argument(a, aval) for a, aval in zip(args, self._avals, strict=True)])
 
     def generalized(self) -> Any:
         """(block, literals, signature) of the kernel; computed once."""
@@ -79,19 +76,21 @@ class Program:
         if not self.block.results:
             self.reason = "nothing to compute"
             return
+        size, cold = len(self.block.instrs), self._runs < self.compile_after
+        if size > SIZE_LIMIT:
+            self.reason = f"{size} operations are too many for one kernel (limit: {SIZE_LIMIT})"
+            return
+        if cold and size > LOOKUP_LIMIT:
+            return
         block, literals, sig = self.generalized()
-        if self._runs < self.compile_after and sig not in KERNELS:
+        if cold and sig not in KERNELS:
             return
         try:
             kernel = KERNELS.get(block, sig, self.infos)
         except NoKernel as why:
             self.reason = str(why)
             return
-        self.extra = (
-            *(lit.aval.dtype.type(lit.value) for lit in literals),
-            *(sig.sizes.values[name] for name in kernel.passed_sizes),
-        )
-        self.kernel = kernel
+        self.run = kernel.bind([lit.aval.dtype.type(lit.value) for lit in literals], sig.sizes.values)
 
     def source(self) -> str:
         """The source of the kernel, compiled or not; the reason when there is none."""
@@ -103,9 +102,9 @@ class Program:
 
 
 def as_kernel_argument(x: Any, aval: ArrayAval) -> Any:
-    """`x` as kernels take it: C-contiguous, aligned, writable, native; a scalar for shape ()."""
+    """`x` as kernels take it: C-contiguous, aligned, writable, native; a Python number for shape ()."""
     if not aval.shape:
-        return x if isinstance(x, np.generic) and x.dtype == aval.dtype else aval.dtype.type(x)
+        return float(x) if aval.dtype.kind == "f" else int(x)
     flags = x.flags
     if flags.c_contiguous and flags.aligned and flags.writeable:
         return x

@@ -135,7 +135,7 @@ def test_finder_pairs_blocks_with_their_outputs():
     assert [(e.code, e.line, e.output) for e in examples(text)] == [
         ("a\n", 2, "A\n"),
         ("b\n", 10, None),
-        ("c\n", 16, None),
+        ("c\n", 17, None),
     ]
 
 

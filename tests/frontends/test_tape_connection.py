@@ -9,6 +9,8 @@ import pytest
 import autodiff as ad
 from autodiff.errors import PathBreakWarning
 
+pytestmark = pytest.mark.usefixtures("interpreted")
+
 
 def value(g):
     return None if g is None else g.numpy().tolist()
@@ -148,7 +150,7 @@ def test_numpy_functions_are_recorded():
         tape.watch(x)
         y = np.sum(np.sin(x) * np.ones(2) + np.array([3.0, 4.0]) * x)
     assert isinstance(y, ad.Tensor)
-    np.testing.assert_allclose(tape.gradient(y, x).numpy(), np.cos([1.0, 2.0]) + [3.0, 4.0], rtol=1e-15)
+    np.testing.assert_allclose(tape.gradient(y, x).numpy(), np.cos([1.0, 2.0]) + np.array([3.0, 4.0]), rtol=1e-15)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ import pytest
 import autodiff as ad
 from autodiff.errors import ArgumentError, DTypeError, NotDifferentiableError, ShapeError
 
+pytestmark = pytest.mark.usefixtures("interpreted")
+
 Pair = collections.namedtuple("Pair", "u v")
 
 
@@ -237,7 +239,14 @@ def squares():
 
 @pytest.mark.parametrize(
     "given",
-    [np.array([1.0, 10.0]), [1.0, 10.0], (1, 10), np.array([1, 10]), np.array([1.0, 10.0], np.float32), [np.float64(1), 10]],
+    [
+        np.array([1.0, 10.0]),
+        [1.0, 10.0],
+        (1, 10),
+        np.array([1, 10]),
+        np.array([1.0, 10.0], np.float32),
+        [np.float64(1), 10],
+    ],
 )
 def test_a_list_for_one_target_is_an_array_of_its_shape(squares, given):
     tape, x, y, _ = squares

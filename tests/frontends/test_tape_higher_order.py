@@ -5,6 +5,8 @@ import pytest
 
 import autodiff as ad
 
+pytestmark = pytest.mark.usefixtures("interpreted")
+
 
 def value(g):
     return None if g is None else g.numpy().tolist()

@@ -10,6 +10,8 @@ import pytest
 import autodiff as ad
 from autodiff.errors import ShapeError
 
+pytestmark = pytest.mark.usefixtures("interpreted")
+
 
 def value(g):
     return None if g is None else g.numpy().tolist()

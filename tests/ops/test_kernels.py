@@ -4,12 +4,28 @@ import numpy as np
 import pytest
 from derivatives import directions
 from kernels import Kernel, close
-from op_samples import ALL, grown, one_op, samples
+from op_samples import (
+    ALL,
+    F64,
+    LONG,
+    LONGER,
+    carries_derivative,
+    domains,
+    draw,
+    elementwise,
+    grown,
+    one_op,
+    random,
+    samples,
+)
 
 from autodiff.backends.interpreter import run
+from autodiff.ir.aval import ArrayAval, aval_of, is_differentiable
+from autodiff.ir.build import building, emitter
 from autodiff.ops import OPS
+from autodiff.ops.families import Elementwise, Reduction, cast, full
 from autodiff.transforms.forward import jvp
-from autodiff.transforms.reverse import vjp
+from autodiff.transforms.reverse import pullback, vjp
 
 F32 = np.dtype(np.float32)
 INTEGERS = [np.dtype(t) for t in ("i8", "i4", "u1", "?")]
@@ -47,3 +63,117 @@ def test_source_agrees_with_the_interpreter(name):
                     continue
                 kernel = Kernel(block)
                 close(kernel.python(args), expected, f"{sample} {dtype}\n{kernel.source}\n")
+
+
+# ---- compiled ----------------------------------------------------------------------------------
+# Compiling takes a second, so ops share kernels: elementwise ops of one domain read the same
+# operands and fuse into one nest. Sizes have names, so one shape of a rank stands for all.
+
+
+def emit_with_cotangents(op, operands, params, ct):
+    """The result of an op, and the cotangents of its operands."""
+    instrs = emitter().instrs
+    start = len(instrs)
+    y = op(*operands, **params)
+    wrt = [x for k, x in enumerate(operands) if carries_derivative(op, k, x.aval.dtype)]
+    if not wrt or not is_differentiable(y.aval.dtype):
+        return [y]
+    return [y, *(ct for ct in pullback(instrs[start:], [(y, ct(y))], wrt) if ct is not None)]
+
+
+def elementwise_groups(dtype):
+    """Ops with the same domain and dtypes, at most eight together: [[samples]]."""
+    found = {}
+    for op in OPS.values():
+        sample = elementwise(op, (LONG,), dtype) if isinstance(op, Elementwise) else None
+        # NumPy refuses negative powers of integers.
+        if sample is not None and (dtype.kind == "f" or op is not OPS["pow"]):
+            found.setdefault((domains(op), tuple(a.dtype for a in sample.arrays)), []).append(op)
+    return [ops[k : k + 8] for ops in found.values() for k in range(0, len(ops), 8)]
+
+
+def names(ops):
+    return "-".join(op.name for op in ops)
+
+
+def shared_operands(ops, shape, dtype):
+    """One block that applies all ops to the same operands; and arrays to run it on."""
+    sample = elementwise(ops[0], shape, dtype)
+    avals = list(map(aval_of, sample.arrays))
+    with building([*avals, ArrayAval(np.broadcast_shapes(*(a.shape for a in avals)), dtype)]) as b:
+        *operands, seed = b.params
+        results = [r for op in ops for r in emit_with_cotangents(op, operands, {}, lambda y: cast(seed, dtype=y.aval.dtype))]
+        block = b.block(results)
+    return block, [*sample.arrays, directions([np.zeros(block.params[-1].aval.shape)], [0])[0].astype(dtype)]
+
+
+def check_compiled(block, args, other=None, more=None):
+    """The kernel agrees with the interpreter; also on other sizes, for which it must be the same."""
+    kernel = Kernel(block)
+    close(kernel.compiled(args), run(block, args), kernel.source)
+    if other is not None:
+        again = Kernel(other)
+        assert again.signature.text == kernel.signature.text
+        close(kernel.compiled(more, again.extra()), run(other, more), kernel.source)
+
+
+F64_GROUPS, F32_GROUPS, INT_GROUPS = (elementwise_groups(np.dtype(t)) for t in ("f8", "f4", "i8"))
+
+
+@pytest.mark.parametrize("ops", F64_GROUPS, ids=names)
+@pytest.mark.parametrize("shapes", [((LONG,), (LONGER,)), ((), ())], ids=["array", "scalar"])
+def test_compiled_elementwise(ops, shapes):
+    first, second = shapes
+    check_compiled(*shared_operands(ops, first, F64), *shared_operands(ops, second, F64))
+
+
+@pytest.mark.parametrize("ops", F32_GROUPS, ids=names)
+def test_compiled_elementwise_float32(ops):
+    check_compiled(*shared_operands(ops, (LONG,), F32))
+
+
+@pytest.mark.parametrize("ops", INT_GROUPS, ids=names)
+def test_compiled_elementwise_int(ops):
+    check_compiled(*shared_operands(ops, (LONG,), np.dtype(np.int64)))
+
+
+SHAPES_OF_TWO = [((2, 3), (2, 3)), ((0, 3), (3,)), ((1,), (1,)), ((LONG, 1), (LONG,)), ((), (3,)), ((0,), (0,))]
+
+
+@pytest.mark.parametrize("shapes", SHAPES_OF_TWO, ids=str)
+def test_compiled_shapes(shapes):
+    check_compiled(*shared_operands([OPS["mul"], OPS["maximum"]], shapes, F64))
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if isinstance(OPS[name], Reduction)])
+def test_compiled_reductions(name):
+    """Over the first axis, the last, and both, in one nest."""
+    op, found = OPS[name], []
+    for shape in ((10, LONG), (LONG, LONGER)):
+        x = draw(random(op), shape, F64, op.domain)
+        with building([aval_of(x)]) as b:
+            every = [{"axes": axes} for axes in ((0,), (1,), (0, 1))]
+            results = [r for p in every for r in emit_with_cotangents(op, b.params, p, lambda y: full(y.aval, 0.7))]
+            found += [b.block(results), [x]]
+    check_compiled(*found)
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if OPS[name].examples])
+def test_compiled_examples(name):
+    """Every example as it is, those with a long axis with their cotangents and on other sizes too."""
+    found = samples(OPS[name])
+    check_compiled(*together(found), *together([grown(s) or s for s in found]))
+
+
+def together(found):
+    """One block with an instruction for each sample."""
+    arrays = [a for sample in found for a in sample.arrays]
+    with building(map(aval_of, arrays)) as b:
+        params, results = iter(b.params), []
+        for sample in found:
+            operands = [next(params) for _ in sample.arrays]
+            if any(n > 8 for a in sample.arrays for n in np.shape(a)):
+                results += emit_with_cotangents(sample.op, operands, sample.params, lambda y: full(y.aval, 0.7))
+            else:
+                results.append(sample.op(*operands, **sample.params))
+        return b.block(results), arrays

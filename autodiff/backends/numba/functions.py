@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from autodiff.backends.numba.source import DTYPE_NAMES
-from autodiff.ops import transcendental
+from autodiff.ops import special, transcendental
 from autodiff.ops.op import OPS, Call
+from autodiff.ops.ordering import merge_runs
 from autodiff.ops.reduction import split_axis
 
 FROM_NUMPY = {
@@ -72,6 +73,12 @@ def integer_power(x: Any, y: Any) -> Any:
     return result
 
 
+def integer_fmod(x: Any, y: Any) -> Any:
+    """The remainder with the sign of x, as in C; Python's has that of y."""
+    rest = x % y
+    return rest - y if (rest != 0) & ((rest < 0) != (x < 0)) else rest
+
+
 def integer_matmul(out: Any, a: Any, b: Any) -> None:
     """out = a @ b for what BLAS does not have; leading axes are a batch."""
     m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
@@ -86,10 +93,11 @@ def integer_matmul(out: Any, a: Any, b: Any) -> None:
 
 
 OWN: dict[str, Callable[..., Any]] = {
-    f.__name__: f for f in (mod, maximum, minimum, fmax, fmin, logaddexp, integer_power)
+    f.__name__: f for f in (mod, maximum, minimum, fmax, fmin, logaddexp, integer_power, integer_fmod)
 }
 LOOPS: dict[str, Callable[..., Any]] = {
     "split_axis": split_axis,
+    "merge_runs": merge_runs,
     "integer_matmul": integer_matmul,
     **{op.name: op.loop for op in OPS.values() if isinstance(op, Call)},
 }
@@ -102,6 +110,7 @@ PYTHON: dict[str, Any] = {
     **OWN,
     "sigmoid": transcendental.sigmoid.numpy,
     "softplus": transcendental.softplus.numpy,
+    **special.CALLED,
     **LOOPS,
     **DTYPES,
 }

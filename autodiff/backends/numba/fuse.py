@@ -1,21 +1,12 @@
 """From a block to as few loop nests as possible.
 
-Every elementwise op and every reduction has a domain, the shape it runs over. An instruction
-joins the first nest over its domain that starts late enough for all it reads; only when there
-is none does it open a new one. Because forward and backward are one block, the adjoint of an
-elementwise chain lands in the nest of the chain itself.
-
-Movements (transpose, slice, flip, broadcast) are never executed: whoever reads their result
-reads the source through an index map. A value gets memory only if someone outside its own
-nest, or the caller, reads it.
-
-Three steps: `_place` puts instructions into nests, `_materialise` finds which values need
-memory, `_emit` writes the bodies. Start at `fuse`.
+`place.Places` decides which instruction runs in which nest. Here values get memory, if someone
+outside their own nest or the caller reads them (`materialise`), and the nests get their bodies
+(`emit`). Start at `fuse`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -35,50 +26,31 @@ from autodiff.backends.numba.nest import (
     Step,
     Store,
 )
-from autodiff.ir.core import Block, Instr, Literal, Operand, Value
+from autodiff.backends.numba.place import Group, NoKernel, Places, Shape, is_identity, unit_reshape
+from autodiff.ir.core import Block, Instr, Literal, Operand
 from autodiff.ir.pretty import Namer
 from autodiff.ir.signature import Sizes
 from autodiff.ops.contraction import Matmul
-from autodiff.ops.families import Elementwise, Movement, Reduction, broadcast, reshape
-from autodiff.ops.movement import Placement, flip, slice_, transpose
-from autodiff.ops.op import Call, Cast
+from autodiff.ops.families import Reduction, reshape
+from autodiff.ops.movement import Placement
 
-BEFORE = -1  # the "step" in which parameters are computed
+__all__ = ["Fuser", "NoKernel", "fuse"]
+
 RESERVED = ("kernel", "chunk", "range", "min", "max", "abs", "bool", "int", "float")
 LOOP_NAMES = (*"ijklmpqrs", *(f"i{k}" for k in range(9, 64)))  # NumPy has 64 axes at most
 
 
-class NoKernel(Exception):
-    """This block holds something that kernels cannot do; the interpreter runs it."""
-
-
-Map = tuple[Index, ...]
-Shape = tuple[str, ...]  # sizes as text: equal text is equal size
-
-
-@dataclass(eq=False)
-class _Group:
-    """A nest in the making: its domain and the instructions placed in it."""
-
-    domain: Shape
-    instrs: list[Instr] = field(default_factory=list)
-
-
 class Fuser:
-    """The state of one lowering: where each value is, and what it is called."""
+    """The state of one lowering: what is in memory, and what everything is called."""
 
     def __init__(self, block: Block, sizes: Sizes, reserved: tuple[str, ...] = ()) -> None:
         self.block = block
         self.sizes = sizes
         self.names = Namer((*RESERVED, *LOOP_NAMES, *reserved, *sizes.values))
-        self.views: dict[Operand, tuple[Operand, Map]] = {}
-        self.home: dict[Operand, int] = dict.fromkeys(block.params, BEFORE)
-        self.pointwise: set[Operand] = set()
-        self.steps: list[_Group | Instr] = []
+        self.places = Places(block, sizes)
         self.memory: dict[Operand, Buffer] = {}
         self.allocated: list[Buffer] = []
         self.locals: dict[Operand, str] = {}
-        self.waiting: dict[Operand, Instr] = {}
 
     # ---- shapes and names -------------------------------------------------------------
 
@@ -95,160 +67,25 @@ class Fuser:
             self.locals[value] = self.names.fresh(f"{self.names(value)}_i") if stored else self.names(value)
         return self.locals[value]
 
-    # ---- views ------------------------------------------------------------------------
-
-    def resolve(self, value: Operand) -> tuple[Operand, Map]:
-        """The value whose elements are read, and through which map."""
-        return self.views.get(value) or (value, tuple(Index(k) for k in range(value.aval.ndim)))
-
-    def add_view(self, instr: Instr, own: Map) -> None:
-        """Record that a movement's result reads its operand through `own`."""
-        base, inner = self.resolve(instr.operands[0])
-        composed = tuple(
-            outer if outer.axis is None else outer.through(own[outer.axis]) for outer in inner
-        )
-        self.views[instr.results[0]] = (base, composed)
-
-    def movement_map(self, instr: Instr) -> Map | None:
-        """Index map of a movement, per axis of its operand; None when it is not affine."""
-        op, p, shape = instr.op, instr.params, self.shape(instr.operands[0])
-        if op is transpose:
-            return tuple(Index(p["perm"].index(k)) for k in range(len(shape)))
-        if op is broadcast:
-            return tuple(Index(None) if n == "1" else Index(d) for n, d in zip(shape, p["dims"], strict=True))
-        if op is slice_:
-            starts = self.sizes.starts[instr, "starts"]
-            return tuple(Index(k, a, s) for k, (a, s) in enumerate(zip(starts, p["steps"], strict=True)))
-        if op is flip:
-            return tuple(Index(k, minus_one(n), -1) if k in p["axes"] else Index(k) for k, n in enumerate(shape))
-        return unit_reshape(shape, self.shape(instr.results[0])) if op is reshape else None
-
-    # ---- placing ----------------------------------------------------------------------
-
-    def place(self) -> None:
-        """Give every instruction a step: a nest, or one of its own.
-
-        Elementwise instructions wait until somebody needs them, so that what the adjoint alone
-        reads is computed in the adjoint's nest instead of being kept for it.
-        """
-        for instr in self.block.instrs:
-            own = self.movement_map(instr) if isinstance(instr.op, Movement) else None
-            if own is not None:
-                self.add_view(instr, own)
-            elif isinstance(instr.op, Elementwise | Cast):
-                self.waiting[instr.results[0]] = instr
-                self.pointwise.update(instr.results)
-            elif isinstance(instr.op, Reduction):
-                self._join(instr, self.shape(instr.operands[0]))
-            elif isinstance(instr.op, Call | Matmul | Placement) or instr.op is reshape:
-                self._place_operands(instr)
-                self._alone(instr)
-            else:
-                raise NoKernel(f"{instr.op.name} has no kernel")
-        for result in self.block.results:
-            self._place_value(self.resolve(result)[0])
-
-    def _place_operands(self, instr: Instr) -> None:
-        for operand in instr.operands:
-            self._place_value(self.resolve(operand)[0])
-
-    def _place_value(self, value: Operand) -> None:
-        """Place a waiting instruction, in a nest of its own domain."""
-        instr = self.waiting.get(value)
-        if instr is not None:
-            self._join(instr, self.shape(value))
-
-    def _join(self, instr: Instr, domain: Shape) -> None:
-        """Put an instruction, and what waits to be computed for it, into one nest."""
-        chain = self._chain(instr, domain)
-        first = max((self._ready(o, domain) for i in chain for o in i.operands), default=0)
-        k = self._group_at(first, domain)
-        group = self.steps[k]
-        assert isinstance(group, _Group)
-        group.instrs += chain
-        for placed in chain:
-            self.home.update(dict.fromkeys(placed.results, k))
-            self.waiting.pop(placed.results[0], None)
-
-    def _chain(self, instr: Instr, domain: Shape) -> list[Instr]:
-        """`instr` and the waiting instructions it reads pointwise, in order; others are placed."""
-        chain: dict[Instr, None] = {}
-        stack = [(instr, False)]
-        while stack:
-            current, expanded = stack.pop()
-            if current in chain:
-                continue
-            if expanded:
-                chain[current] = None
-                continue
-            stack.append((current, True))
-            for operand in current.operands:
-                base, index = self.resolve(operand)
-                waiting = self.waiting.get(base)
-                if waiting is None:
-                    continue
-                if self._is_pointwise(base, index, domain):
-                    stack.append((waiting, False))
-                else:
-                    self._place_value(base)
-        return list(chain)
-
-    def _is_pointwise(self, base: Operand, index: Map, domain: Shape) -> bool:
-        return self.shape(base) == domain and _is_identity(index, len(domain))
-
-    def _ready(self, operand: Operand, domain: Shape) -> int:
-        """The first step in which a nest over `domain` can read `operand`."""
-        base, index = self.resolve(operand)
-        if isinstance(base, Literal) or base in self.waiting:
-            return 0  # a number, or computed in the same nest
-        if base in self.pointwise and self._is_pointwise(base, index, domain):
-            return self.home[base]
-        return self.home[base] + 1
-
-    def _group_at(self, first: int, domain: Shape) -> int:
-        """The first nest over `domain` that starts no earlier than `first`; a new one if need be."""
-        for k in range(first, len(self.steps)):
-            group = self.steps[k]
-            if isinstance(group, _Group) and group.domain == domain:
-                return k
-            if not domain:
-                # Scalars never wait: one that waited would hold up every nest that reads it.
-                return self._insert(k, domain)
-        return self._insert(len(self.steps), domain)
-
-    def _insert(self, k: int, domain: Shape) -> int:
-        self.steps.insert(k, _Group(domain))
-        self.home = {v: h + 1 if h >= k else h for v, h in self.home.items()}
-        return k
-
-    def _alone(self, instr: Instr) -> None:
-        self.home.update(dict.fromkeys(instr.results, len(self.steps)))
-        self.steps.append(instr)
-
     # ---- memory -----------------------------------------------------------------------
 
     def materialise(self) -> None:
         """Give memory to every value that is read outside of its own nest."""
         for param in self.block.params:
             self.memory[param] = self.buffer(param)
-        for k, step in enumerate(self.steps):
-            for instr in step.instrs if isinstance(step, _Group) else [step]:
+        for k, step in enumerate(self.places.steps):
+            for instr in step.instrs if isinstance(step, Group) else [step]:
                 for operand in instr.operands:
-                    self._need(operand, k, step)
-                if not isinstance(step, _Group) or isinstance(instr.op, Reduction):
+                    self._need(operand, k)
+                if not isinstance(step, Group) or isinstance(instr.op, Reduction):
                     self._allocate(instr.results[0], zeroed=_needs_zeros(instr))
         for result in self.block.results:
-            self._need(result, len(self.steps), None)
+            self._need(result, len(self.places.steps))
 
-    def _need(self, operand: Operand, step: int, group: _Group | Instr | None) -> None:
-        if isinstance(operand, Literal):
-            return
-        base, index = self.resolve(operand)
-        if isinstance(base, Literal) or base not in self.pointwise:
-            return
-        domain = group.domain if isinstance(group, _Group) else None
-        inside = self.home[base] == step and domain is not None and _is_identity(index, len(domain))
-        if not inside:
+    def _need(self, operand: Operand, step: int) -> None:
+        """Whoever reads a value in another step than its own reads memory."""
+        base, _ = self.places.resolve(operand)
+        if base in self.places.pointwise and self.places.home[base] != step:
             self._allocate(base)
 
     def _allocate(self, value: Operand, zeroed: bool = False) -> None:
@@ -263,10 +100,10 @@ class Fuser:
         """How a statement in nest `step` reads an operand."""
         if isinstance(operand, Literal):
             return Constant(operand.value, operand.aval.dtype)
-        base, index = self.resolve(operand)
+        base, index = self.places.resolve(operand)
         if isinstance(base, Literal):
             return Constant(base.value, base.aval.dtype)
-        if base in self.pointwise and self.home[base] == step:
+        if base in self.places.pointwise and self.places.home[base] == step:
             return self.local(base)
         if not base.aval.shape:
             return self.memory[base].name
@@ -286,14 +123,14 @@ class Fuser:
 
     def emit(self) -> list[Step]:
         steps: list[Step] = []
-        for k, step in enumerate(self.steps):
-            if isinstance(step, _Group):
+        for k, step in enumerate(self.places.steps):
+            if isinstance(step, Group):
                 steps.append(self._nest(step, k))
             else:
                 steps += self._single(step)
         return steps
 
-    def _nest(self, group: _Group, k: int) -> LoopNest:
+    def _nest(self, group: Group, k: int) -> LoopNest:
         nest = LoopNest(group.domain)
         whole = tuple(Index(axis) for axis in range(len(group.domain)))
         for instr in group.instrs:
@@ -343,14 +180,14 @@ class Fuser:
 
     def _copy(self, operand: Operand, target: Access) -> LoopNest:
         """A nest that writes every element of `operand` to `target`."""
-        return LoopNest(self.shape(operand), [Store(target, self.source(operand, len(self.steps)))])
+        return LoopNest(self.shape(operand), [Store(target, self.source(operand, len(self.places.steps)))])
 
     def _whole(self, operand: Operand, before: list[Step], transposable: bool) -> tuple[Buffer, bool]:
         """A buffer that holds `operand` entirely: its own (transposed, reshaped), or a copy."""
-        base, index = self.resolve(operand)
+        base, index = self.places.resolve(operand)
         own, shape = self.memory.get(base), self.shape(operand)
         if own is not None and own.shape:
-            if own.shape == shape and _is_identity(index, len(shape)):
+            if own.shape == shape and is_identity(index, len(shape)):
                 return own, False
             if transposable and own.shape == shape[::-1] and index == (Index(1), Index(0)):
                 return own, True
@@ -374,11 +211,11 @@ class Fuser:
 
     def _own_result(self, result: Operand, taken: set[Buffer], steps: list[Step]) -> Buffer | None:
         """The memory a result is in already, when nobody else holds it."""
-        base, index = self.resolve(result)
+        base, index = self.places.resolve(result)
         own, shape = self.memory.get(base), self.shape(result)
         if own is None or own in taken:
             return None
-        whole = own.shape == shape and _is_identity(index, len(shape))
+        whole = own.shape == shape and is_identity(index, len(shape))
         if not own.shape:
             return own if whole else None  # scalars are not memory: nothing can alias them
         if own not in self.allocated or not shape or not (whole or index == unit_reshape(own.shape, shape)):
@@ -392,25 +229,8 @@ class Fuser:
         return own
 
 
-def _is_identity(index: Map, ndim: int) -> bool:
-    return len(index) == ndim and all(i == Index(k) for k, i in enumerate(index))
-
-
 def _needs_zeros(instr: Instr) -> bool:
     return isinstance(instr.op, Placement) and not instr.op.filled
-
-
-def unit_reshape(old: Shape, new: Shape) -> Map | None:
-    """The map of a reshape that only adds and removes axes of length 1."""
-    places = [k for k, n in enumerate(new) if n != "1"]
-    if [n for n in old if n != "1"] != [new[k] for k in places]:
-        return None
-    axes = iter(places)
-    return tuple(Index(None) if n == "1" else Index(next(axes)) for n in old)
-
-
-def minus_one(n: str) -> str:
-    return str(int(n) - 1) if n.isdigit() else f"{n} - 1"
 
 
 def fuse(block: Block, sizes: Sizes, reserved: tuple[str, ...] = ()) -> KernelPlan:
@@ -425,7 +245,6 @@ def fuse(block: Block, sizes: Sizes, reserved: tuple[str, ...] = ()) -> KernelPl
         if value.aval.dtype not in KERNEL_DTYPES:
             raise NoKernel(f"kernels have no dtype {value.aval.dtype}")
     fuser = Fuser(block, sizes, reserved)
-    fuser.place()
     fuser.materialise()
     params = [fuser.memory[p] for p in block.params]
     steps = fuser.emit()

@@ -14,7 +14,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from autodiff.backends.numba import vector_math
+from autodiff.backends.numba import special_functions, vector_math
 from autodiff.backends.numba.functions import LOOPS, OWN, PYTHON, plus
 
 # No 'nnan', 'ninf' or 'fast': isnan must survive.
@@ -52,6 +52,7 @@ def _type(dtype: np.dtype, ndim: int) -> Any:
 @lru_cache(maxsize=1)
 def namespace() -> dict[str, Any]:
     """What kernel source may call, as compiled functions; the names are those of `PYTHON`."""
+    special_functions.register()
     found = dict(PYTHON)
     found.update({name: f for name, f in vector_math.FUNCTIONS.items() if name in found})
     # Reordering is allowed on these additions only: elsewhere it would delete compensated steps.

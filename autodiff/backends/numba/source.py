@@ -309,7 +309,8 @@ def _op(instr: Instr) -> Reduction:
 def _identity(target: Accumulate, wide: bool = False) -> str:
     """The neutral element. Totals of float32 sums are kept in float64, then rounded once."""
     dtype = np.dtype(np.float64) if wide and _is_wide(target) else target.buffer.dtype
-    return constant(Constant(_op(target.instr).identity(dtype), dtype))
+    text = constant(Constant(_op(target.instr).identity(dtype), dtype))
+    return f"i64({text})" if dtype == np.int64 else text
 
 
 def _combined(instr: Instr, acc: str, value: str, free: bool = False) -> str:

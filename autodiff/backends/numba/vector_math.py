@@ -54,33 +54,53 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import vector_erf, vector_exp, vector_log, vector_trig
-from .vector_value import binary, unary
+from numba import njit, types
+from numba.core.extending import intrinsic
+
+from autodiff.backends.numba.vector_formulas import BINARY, FORMULAS
+from autodiff.backends.numba.vector_value import Value
+
+
+def _emitter(formula: Callable[..., Value]):
+    def emit(_context, builder, _signature, operands):
+        return formula(*(Value(builder, x) for x in operands)).ir
+
+    return emit
+
+
+def _result_type(*operands: types.Type) -> types.Type:
+    return types.float32 if all(x == types.float32 for x in operands) else types.float64
+
+
+def unary(name: str, formula: Callable[[Value], Value]) -> Callable:
+    """The Numba function of one scalar that a formula defines; compiled at its first use."""
+
+    @intrinsic
+    def emitted(_typing_context, x):
+        return _result_type(x)(_result_type(x)), _emitter(formula)
+
+    def function(x):
+        return emitted(x)
+
+    function.__name__ = function.__qualname__ = name
+    return njit(forceinline=True, error_model="numpy")(function)
+
+
+def binary(name: str, formula: Callable[[Value, Value], Value]) -> Callable:
+    """As `unary`, for a function of two scalars."""
+
+    @intrinsic
+    def emitted(_typing_context, x, y):
+        result = _result_type(x, y)
+        return result(result, result), _emitter(formula)
+
+    def function(x, y):
+        return emitted(x, y)
+
+    function.__name__ = function.__qualname__ = name
+    return njit(forceinline=True, error_model="numpy")(function)
+
 
 FUNCTIONS: dict[str, Callable] = {
-    "exp": unary("exp", vector_exp.exp),
-    "expm1": unary("expm1", vector_exp.expm1),
-    "exp2": unary("exp2", vector_exp.exp2),
-    "log": unary("log", vector_log.log),
-    "log1p": unary("log1p", vector_log.log1p),
-    "log2": unary("log2", vector_log.log2),
-    "log10": unary("log10", vector_log.log10),
-    "sin": unary("sin", vector_trig.sin),
-    "cos": unary("cos", vector_trig.cos),
-    "tan": unary("tan", vector_trig.tan),
-    "tanh": unary("tanh", vector_exp.tanh),
-    "sinh": unary("sinh", vector_exp.sinh),
-    "cosh": unary("cosh", vector_exp.cosh),
-    "arcsin": unary("arcsin", vector_trig.arcsin),
-    "arccos": unary("arccos", vector_trig.arccos),
-    "arctan": unary("arctan", vector_trig.arctan),
-    "arctan2": binary("arctan2", vector_trig.arctan2),
-    "arcsinh": unary("arcsinh", vector_log.arcsinh),
-    "arccosh": unary("arccosh", vector_log.arccosh),
-    "arctanh": unary("arctanh", vector_log.arctanh),
-    "sigmoid": unary("sigmoid", vector_exp.sigmoid),
-    "softplus": unary("softplus", vector_log.softplus),
-    "erf": unary("erf", vector_erf.erf),
-    "erfc": unary("erfc", vector_erf.erfc),
-    "power": binary("power", vector_log.power),
+    name: (binary if name in BINARY else unary)(name, formula) for name, formula in FORMULAS.items()
 }

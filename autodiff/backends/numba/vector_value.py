@@ -19,8 +19,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from llvmlite import ir
-from numba import njit, types
-from numba.core.extending import intrinsic
 
 CONTRACT = ("contract",)
 
@@ -250,43 +248,3 @@ def in_double(formula: Callable[..., Value]) -> Callable[..., Value]:
         return formula(*(x.widen() for x in operands)).narrow_like(operands[0])
 
     return widened
-
-
-def _emitter(formula: Callable[..., Value]):
-    def emit(_context, builder, _signature, operands):
-        return formula(*(Value(builder, x) for x in operands)).ir
-
-    return emit
-
-
-def _result_type(*operands: types.Type) -> types.Type:
-    return types.float32 if all(x == types.float32 for x in operands) else types.float64
-
-
-def unary(name: str, formula: Callable[[Value], Value]) -> Callable:
-    """The Numba function of one scalar that a formula defines; compiled at its first use."""
-
-    @intrinsic
-    def emitted(_typing_context, x):
-        return _result_type(x)(_result_type(x)), _emitter(formula)
-
-    def function(x):
-        return emitted(x)
-
-    function.__name__ = function.__qualname__ = name
-    return njit(forceinline=True, error_model="numpy")(function)
-
-
-def binary(name: str, formula: Callable[[Value, Value], Value]) -> Callable:
-    """As `unary`, for a function of two scalars."""
-
-    @intrinsic
-    def emitted(_typing_context, x, y):
-        result = _result_type(x, y)
-        return result(result, result), _emitter(formula)
-
-    def function(x, y):
-        return emitted(x, y)
-
-    function.__name__ = function.__qualname__ = name
-    return njit(forceinline=True, error_model="numpy")(function)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.errors import AxisError, ConcretizationError, DTypeError
-from autodiff.frontends.surface.common import lift, one_axis
+from autodiff.frontends.surface.common import lift, one_axis, unsupported
 from autodiff.ir.core import Operand, Value
 from autodiff.ops.arithmetic import clip, less
 from autodiff.ops.families import broadcast_shapes, cast, select
@@ -29,26 +29,31 @@ from autodiff.ops.movement import flip, slice_, transpose
 
 def getitem(x: Any, index: Any) -> Any:
     """x[index]."""
-    parts = _expanded(index, x.aval.ndim)
+    parts = _expanded(index, x.aval.shape)
     if any(_is_array(p) for p in parts):
         return _advanced(x, parts)
     return _basic(x, parts)
 
 
-def _expanded(index: Any, ndim: int) -> list[Any]:
+def _expanded(index: Any, shape: tuple[int, ...]) -> list[Any]:
     """The index as one entry per axis (and None entries), masks as index arrays."""
     listed = list(index) if isinstance(index, tuple) else [index]
     parts: list[Any] = []
     for part in listed:
         parts += _entry(part)
     used = sum(1 for p in parts if p is not None and p is not Ellipsis)
-    if used > ndim:
-        raise AxisError(f"too many indices: {used} for an array of {ndim} dimensions")
-    fill = [slice(None)] * (ndim - used)
+    if used > len(shape):
+        raise AxisError(f"too many indices: {used} for an array of {len(shape)} dimensions")
+    fill = [slice(None)] * (len(shape) - used)
+    at = next((k for k, p in enumerate(parts) if p is Ellipsis), len(parts))
+    parts = parts[:at] + fill + parts[at + 1 :]
     if any(p is Ellipsis for p in parts):
-        at = next(k for k, p in enumerate(parts) if p is Ellipsis)
-        return parts[:at] + fill + parts[at + 1 :]
-    return parts + fill
+        raise AxisError("an index can only have a single ellipsis ('...')")
+    axes = [k for k, p in enumerate(parts) if p is not None]
+    for n, k in zip(shape, axes, strict=True):
+        if isinstance(parts[k], _MaskPlaces):
+            parts[k] = parts[k].checked(n)
+    return parts
 
 
 def _entry(part: Any) -> list[Any]:
@@ -67,6 +72,8 @@ def _entry(part: Any) -> list[Any]:
         if array.dtype.kind not in "iu":
             raise DTypeError(f"indices must be integers or booleans, got dtype {array.dtype}")
         return [array if array.ndim else int(array)]
+    if not hasattr(part, "__index__"):
+        raise DTypeError(f"an index must be an integer, a slice, None, ... or an array of these, got {part!r:.40}")
     return [operator.index(part)]
 
 
@@ -81,8 +88,25 @@ def _known_mask(mask: Any) -> np.ndarray:
     return np.asarray(known())
 
 
+@dataclass
+class _MaskPlaces:
+    """Where one axis of a mask is true, and how long that axis is."""
+
+    places: np.ndarray
+    length: int
+
+    def checked(self, n: int) -> np.ndarray:
+        if self.length != n:
+            raise AxisError(f"a mask has length {self.length} along an axis of length {n}")
+        return self.places
+
+
 def _mask_places(mask: np.ndarray) -> list[Any]:
-    return list(np.nonzero(mask)) if mask.ndim else [None, np.zeros(int(mask), np.intp)]
+    if mask.ndim:
+        return list(map(_MaskPlaces, np.nonzero(mask), mask.shape))
+    if not mask:
+        raise DTypeError("x[False] is not supported", "use x[None][:0]")
+    return [None]
 
 
 def _is_array(part: Any) -> bool:
@@ -169,7 +193,11 @@ def gather(g: _Gather) -> Any:
     merged = (*shape[: g.axis], math.prod(indexed), *shape[g.axis + count :])
     source = g.x if count == 1 else reshape_op(g.x, shape=merged)
     found = take_op(source, flat, axis=g.axis)
-    return found if flat.aval.shape == result else reshape_op(found, shape=(*merged[: g.axis], *result, *merged[g.axis + 1 :]))
+    return (
+        found
+        if flat.aval.shape == result
+        else reshape_op(found, shape=(*merged[: g.axis], *result, *merged[g.axis + 1 :]))
+    )
 
 
 def flat_index(arrays: list[Any], sizes: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
@@ -208,6 +236,7 @@ def _known_flat(arrays: list[Any], sizes: tuple[int, ...], shape: tuple[int, ...
 
 
 def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Any:
+    unsupported("take", out=(out, None))
     x = lift(a)
     if axis is None:
         x, axis = reshape_op(x, shape=(x.aval.size,)), 0

@@ -131,14 +131,17 @@ def _grouped(x: Any, split: Split) -> tuple[Any, list[tuple[int, ...]]]:
 # ---- einsum ----------------------------------------------------------------------------------
 
 
-def einsum(*operands: Any, out: Any = None, optimize: Any = False, **kwargs: Any) -> Any:
+def einsum(*operands: Any, out: Any = None, optimize: Any = False, dtype: Any = None, **kwargs: Any) -> Any:
     """`numpy.einsum` for any number of operands, contracted pairwise along NumPy's path."""
-    unsupported("einsum", out=(out, None))
+    unsupported("einsum", out=(out, None), dtype=(dtype, None))
     if not isinstance(operands[0], str):
         raise ArgumentError("einsum: give the subscripts as a string first", 'write np.einsum("ij,jk->ik", a, b)')
     xs = lift_all(operands[1:])
     inputs, output = _subscripts(operands[0], [x.aval for x in xs])
-    terms = [_reduced_term(x, labels, _elsewhere(inputs, k, output)) for k, (x, labels) in enumerate(zip(xs, inputs, strict=True))]
+    terms = [
+        _reduced_term(x, labels, _elsewhere(inputs, k, output))
+        for k, (x, labels) in enumerate(zip(xs, inputs, strict=True))
+    ]
     for pair in _path(operands[0], xs):
         chosen = [terms[k] for k in sorted(pair)]
         terms = [t for k, t in enumerate(terms) if k not in pair]

@@ -9,14 +9,16 @@ import numpy as np
 from autodiff.frontends.surface.common import as_dtype, as_float, keep, lift, one_axis, some_axes, unsupported
 from autodiff.ops import reduction as ops
 from autodiff.ops.arithmetic import absolute, isfinite, stop_gradient, sub
-from autodiff.ops.families import equal, logical_and, mul, not_equal, reduce_sum, reshape, select
 from autodiff.ops.families import cast as cast_op
+from autodiff.ops.families import equal, logical_and, mul, not_equal, reduce_sum, reshape, select
 from autodiff.ops.transcendental import exp, power, sqrt
 
 MISSING = np._NoValue  # type: ignore[attr-defined]
 
 
-def _reduce(op: Any, name: str, x: Any, axis: Any, keepdims: Any, dtype: Any, out: Any, where: Any, initial: Any) -> Any:
+def _reduce(
+    op: Any, name: str, x: Any, axis: Any, keepdims: Any, dtype: Any, out: Any, where: Any, initial: Any
+) -> Any:
     unsupported(name, out=(out, None))
     if where is not MISSING and where is not True:
         unsupported(name, where=(where, MISSING))
@@ -27,19 +29,39 @@ def _reduce(op: Any, name: str, x: Any, axis: Any, keepdims: Any, dtype: Any, ou
     return keep(op(x, axes=axes), x.aval.shape, axes, bool(keepdims is not MISSING and keepdims))
 
 
-def sum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = MISSING, initial: Any = MISSING, where: Any = MISSING) -> Any:
+def sum(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = MISSING,
+    initial: Any = MISSING,
+    where: Any = MISSING,
+) -> Any:
     return _reduce(reduce_sum, "sum", a, axis, keepdims, dtype, out, where, initial)
 
 
-def prod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = MISSING, initial: Any = MISSING, where: Any = MISSING) -> Any:
+def prod(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = MISSING,
+    initial: Any = MISSING,
+    where: Any = MISSING,
+) -> Any:
     return _reduce(ops.reduce_prod, "prod", a, axis, keepdims, dtype, out, where, initial)
 
 
-def max(a: Any, axis: Any = None, out: Any = None, keepdims: Any = MISSING, initial: Any = MISSING, where: Any = MISSING) -> Any:
+def max(
+    a: Any, axis: Any = None, out: Any = None, keepdims: Any = MISSING, initial: Any = MISSING, where: Any = MISSING
+) -> Any:
     return _reduce(ops.reduce_max, "max", a, axis, keepdims, None, out, where, initial)
 
 
-def min(a: Any, axis: Any = None, out: Any = None, keepdims: Any = MISSING, initial: Any = MISSING, where: Any = MISSING) -> Any:
+def min(
+    a: Any, axis: Any = None, out: Any = None, keepdims: Any = MISSING, initial: Any = MISSING, where: Any = MISSING
+) -> Any:
     return _reduce(ops.reduce_min, "min", a, axis, keepdims, None, out, where, initial)
 
 
@@ -64,7 +86,9 @@ def _count(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
     return int(np.prod([shape[k] for k in axes], dtype=int))
 
 
-def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = MISSING, *, where: Any = MISSING) -> Any:
+def mean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = MISSING, *, where: Any = MISSING
+) -> Any:
     x = as_dtype(as_float(lift(a)), dtype)
     axes = some_axes(axis, x.aval.ndim, "mean")
     total = sum(x, axis=axes, out=out, keepdims=keepdims, where=where)
@@ -79,11 +103,26 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
     if w.aval.shape != x.aval.shape:
         axes = some_axes(axis, x.aval.ndim, "average")
         w = reshape(w, shape=tuple(n if k in axes else 1 for k, n in enumerate(x.aval.shape)))
-    scale = sum(w + 0.0 * x, axis=axis, keepdims=keepdims) if w.aval.shape != x.aval.shape else sum(w, axis=axis, keepdims=keepdims)
+    scale = (
+        sum(w + 0.0 * x, axis=axis, keepdims=keepdims)
+        if w.aval.shape != x.aval.shape
+        else sum(w, axis=axis, keepdims=keepdims)
+    )
     return sum(mul(x, w), axis=axis, keepdims=keepdims) / scale
 
 
-def var(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = MISSING, *, where: Any = MISSING, mean: Any = MISSING, correction: Any = MISSING) -> Any:
+def var(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0,
+    keepdims: Any = MISSING,
+    *,
+    where: Any = MISSING,
+    mean: Any = MISSING,
+    correction: Any = MISSING,
+) -> Any:
     unsupported("var", out=(out, None), where=(where, MISSING), mean=(mean, MISSING))
     ddof = ddof if correction is MISSING else correction
     x = as_dtype(as_float(lift(a)), dtype)
@@ -100,7 +139,18 @@ def root(square: Any) -> Any:
     return select(zero, 0.0, sqrt(select(zero, 1.0, square)))
 
 
-def std(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = MISSING, *, where: Any = MISSING, mean: Any = MISSING, correction: Any = MISSING) -> Any:
+def std(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0,
+    keepdims: Any = MISSING,
+    *,
+    where: Any = MISSING,
+    mean: Any = MISSING,
+    correction: Any = MISSING,
+) -> Any:
     return root(var(a, axis, dtype, out, ddof, keepdims, where=where, mean=mean, correction=correction))
 
 
@@ -154,7 +204,11 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     x = as_float(lift(x))
     if ord is None or (ord == "fro" and (axis is None or len(tuple(np.atleast_1d(axis))) == 2)):
         return euclidean(x, some_axes(axis, x.aval.ndim, "norm"), keepdims)
-    axes = tuple(range(x.aval.ndim)) if axis is None else tuple(one_axis(a, x.aval.ndim, "norm") for a in np.atleast_1d(axis))
+    axes = (
+        tuple(range(x.aval.ndim))
+        if axis is None
+        else tuple(one_axis(a, x.aval.ndim, "norm") for a in np.atleast_1d(axis))
+    )
     if len(axes) == 1:
         return _vector_norm(x, ord, axes, keepdims)
     return _matrix_norm(x, ord, axes, keepdims)
@@ -225,5 +279,3 @@ def log_softmax(x: Any, axis: Any = None) -> Any:
     """x - logsumexp(x) along `axis` (all axes by default, as in SciPy)."""
     x = as_float(lift(x))
     return x - logsumexp(x, axis=axis, keepdims=True)
-
-

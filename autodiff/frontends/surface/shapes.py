@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
 from collections.abc import Sequence
@@ -13,8 +14,8 @@ from autodiff.errors import ArgumentError, ShapeError
 from autodiff.frontends.surface.common import lift, lift_all, one_axis, some_axes, unsupported
 from autodiff.ir.aval import ArrayAval
 from autodiff.ops import movement as ops
-from autodiff.ops.families import broadcast_shapes, broadcast_to as broadcast_trailing
-from autodiff.ops.families import cast, full, promoted, select
+from autodiff.ops.families import broadcast_shapes, cast, full, promoted, select
+from autodiff.ops.families import broadcast_to as broadcast_trailing
 from autodiff.ops.families import reshape as reshape_op
 from autodiff.ops.indexing import take as take_op
 from autodiff.ops.promotion import common_types
@@ -112,7 +113,9 @@ def atleast_2d(*arys: Any) -> Any:
 
 
 def _atleast(n: int, arys: Sequence[Any]) -> Any:
-    found = tuple(reshape_op(x, shape=(1,) * (n - x.aval.ndim) + x.aval.shape) if x.aval.ndim < n else x for x in lift_all(arys))
+    found = tuple(
+        reshape_op(x, shape=(1,) * (n - x.aval.ndim) + x.aval.shape) if x.aval.ndim < n else x for x in lift_all(arys)
+    )
     return found[0] if len(found) == 1 else found
 
 
@@ -134,6 +137,7 @@ def concatenate(arrays: Any, axis: Any = 0, out: Any = None, *, dtype: Any = Non
 
 
 def stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+    unsupported("stack", out=(out, None))
     xs = lift_all(arrays)
     shapes = {x.aval.shape for x in xs}
     if len(shapes) != 1:
@@ -164,7 +168,7 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
         edges = list(range(0, n + 1, n // int(indices_or_sections)))
     else:
         edges = [0, *(min(max(int(i) + n if i < 0 else int(i), 0), n) for i in indices_or_sections), n]
-    return [ops.slice_axis(x, k, a, max(a, b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [ops.slice_axis(x, k, a, max(a, b)) for a, b in itertools.pairwise(edges)]
 
 
 # ---- flips, rolls, repeats, pads -------------------------------------------------------------
@@ -187,7 +191,7 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     x = lift(a)
     if axis is None:
         return reshape(roll(ravel(x), shift, 0), x.aval.shape)
-    for s, k in zip(np.atleast_1d(shift), np.atleast_1d(axis), strict=False):
+    for s, k in np.broadcast(shift, axis):
         k = one_axis(k, x.aval.ndim, "roll")
         n = x.aval.shape[k]
         cut = int(-s) % n if n else 0
@@ -263,7 +267,11 @@ def diag(v: Any, k: int = 0) -> Any:
         return diagonal(x, k)
     n = x.aval.shape[0] + abs(k)
     rows = np.arange(x.aval.shape[0])
-    return select(lift(np.eye(n, k=k, dtype=bool)), take_op(x, lift(np.clip(np.arange(n) - max(-k, 0), 0, len(rows) - 1)), axis=0)[:, None], 0)
+    return select(
+        lift(np.eye(n, k=k, dtype=bool)),
+        take_op(x, lift(np.clip(np.arange(n) - max(-k, 0), 0, len(rows) - 1)), axis=0)[:, None],
+        0,
+    )
 
 
 def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
@@ -281,7 +289,13 @@ def ones_like(a: Any, dtype: Any = None, order: str = "K", subok: bool = True, s
     return full_like(a, 1, dtype, shape=shape)
 
 
-def full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Any:
+def full_like(
+    a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None
+) -> Any:
     aval = lift(a).aval
     wanted = ArrayAval(aval.shape if shape is None else _sizes(shape), np.dtype(dtype or aval.dtype))
-    return full(wanted, fill_value) if isinstance(fill_value, int | float) else broadcast_to(cast(lift(fill_value), dtype=wanted.dtype), wanted.shape)
+    return (
+        full(wanted, fill_value)
+        if isinstance(fill_value, int | float)
+        else broadcast_to(cast(lift(fill_value), dtype=wanted.dtype), wanted.shape)
+    )

@@ -13,9 +13,22 @@ from typing import Any
 import numpy as np
 
 from autodiff.errors import NotDifferentiableError
-from autodiff.frontends.surface import indexing, products, reductions, shapes
+from autodiff.frontends.surface import (
+    assembly,
+    calculus,
+    indexing,
+    nan_reductions,
+    ordering,
+    polynomials,
+    products,
+    quantiles,
+    reductions,
+    shapes,
+    statistics,
+)
 from autodiff.frontends.surface.common import as_dtype, lift, unsupported
-from autodiff.ops import OPS
+from autodiff.frontends.surface.refused import REFUSED
+from autodiff.ops import OPS, special
 from autodiff.ops import arithmetic as ar
 from autodiff.ops import transcendental as tr
 from autodiff.ops.families import Elementwise, logical_and, logical_not, select
@@ -57,10 +70,11 @@ UFUNCS.update(
 # SciPy's ufuncs, by name: scipy.special is not imported for the sake of a table.
 SCIPY: dict[str, Callable[..., Any]] = {
     "expit": tr.sigmoid,
-    "log_expit": lambda x: -tr.softplus(-lift(x)),
-    "logit": lambda x: tr.log(lift(x)) - tr.log1p(-lift(x)),
-    "xlogy": lambda x, y: select(lift(x) == 0.0, 0.0, lift(x) * tr.log(y)),
-    "xlog1py": lambda x, y: select(lift(x) == 0.0, 0.0, lift(x) * tr.log1p(y)),
+    "cbrt": tr.cbrt,
+    "exp2": tr.exp2,
+    "expm1": tr.expm1,
+    "log1p": tr.log1p,
+    **special.SCIPY_NAMES,
 }
 
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
@@ -124,6 +138,46 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.kron: products.kron,
     np.tensordot: products.tensordot,
     np.einsum: products.einsum,
+    np.cross: statistics.cross,
+    np.cov: statistics.cov,
+    np.corrcoef: statistics.corrcoef,
+    np.bincount: statistics.bincount,
+    np.sort: ordering.sort,
+    np.argsort: ordering.argsort,
+    np.partition: ordering.partition,
+    np.argpartition: ordering.argpartition,
+    np.searchsorted: ordering.searchsorted,
+    np.median: quantiles.median,
+    np.nanmedian: quantiles.nanmedian,
+    np.quantile: quantiles.quantile,
+    np.percentile: quantiles.percentile,
+    np.nansum: nan_reductions.nansum,
+    np.nanprod: nan_reductions.nanprod,
+    np.nancumsum: nan_reductions.nancumsum,
+    np.nancumprod: nan_reductions.nancumprod,
+    np.nanmean: nan_reductions.nanmean,
+    np.nanvar: nan_reductions.nanvar,
+    np.nanstd: nan_reductions.nanstd,
+    np.nanmax: nan_reductions.nanmax,
+    np.nanmin: nan_reductions.nanmin,
+    np.nanargmax: nan_reductions.nanargmax,
+    np.nanargmin: nan_reductions.nanargmin,
+    np.gradient: calculus.gradient,
+    np.trapezoid: calculus.trapezoid,
+    np.ediff1d: calculus.ediff1d,
+    np.interp: calculus.interp,
+    np.polyval: polynomials.polyval,
+    np.vander: polynomials.vander,
+    np.convolve: polynomials.convolve,
+    np.correlate: polynomials.correlate,
+    np.append: assembly.append,
+    np.insert: assembly.insert,
+    np.delete: assembly.delete,
+    np.block: assembly.block,
+    np.rot90: assembly.rot90,
+    np.meshgrid: assembly.meshgrid,
+    np.select: assembly.select_first,
+    np.choose: assembly.choose,
 }
 
 
@@ -160,6 +214,11 @@ def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, 
     return select(x == -np.inf, float(info.min) if neginf is None else neginf, x)
 
 
+def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
+    unsupported("round", out=(out, None))
+    return ar.rint(lift(a) * 10.0**decimals) / 10.0**decimals if decimals else ar.rint(a)
+
+
 def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
     unsupported("isclose", equal_nan=(equal_nan, False))
     x, y = lift(a), lift(b)
@@ -176,7 +235,8 @@ FUNCTIONS.update(
         np.allclose: lambda a, b, **kw: reductions.all(isclose(a, b, **kw)),
         np.copy: lambda a, order="K", subok=False: ar.identity(a),
         np.real: lift,
-        np.round: lambda a, decimals=0, out=None: ar.rint(lift(a) * 10.0**decimals) / 10.0**decimals,
+        np.round: round_,
+        np.around: round_,
         np.fix: ar.trunc,
         np.sinc: lambda x: _sinc(lift(x)),
         np.shape: lambda a: lift(a).aval.shape,
@@ -204,6 +264,8 @@ ACCUMULATED = {np.add: reductions.cumsum, np.multiply: reductions.cumprod}
 
 def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Answer `__array_ufunc__`."""
+    if method == "__call__" and not kwargs and ufunc in UFUNCS:
+        return UFUNCS[ufunc](*inputs)
     if method == "reduce" and ufunc in REDUCED:
         kwargs.setdefault("axis", 0)
         kwargs = {k: v for k, v in kwargs.items() if v is not None or k == "axis"}
@@ -224,7 +286,7 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[st
 
 def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Answer `__array_function__`."""
-    ours = FUNCTIONS.get(function)
+    ours = FUNCTIONS.get(function) or REFUSED.get(function)
     if ours is None:
         raise missing(f"{function.__module__}.{function.__name__}".replace("numpy", "np"))
     return ours(*args, **kwargs)

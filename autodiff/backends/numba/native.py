@@ -1,0 +1,77 @@
+"""From LLVM text to machine code in this process, by llvmlite alone.
+
+One engine per kernel, so that dropping a kernel gives its memory back. Functions that kernels
+call (BLAS, Python's and the C library's) are found by name; `register` gives their addresses.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import threading
+from functools import lru_cache
+from typing import Any
+
+import llvmlite.binding as llvm
+
+_lock = threading.Lock()
+BLAS = ("dgemm", "sgemm", "dgemv", "sgemv")
+
+
+@lru_cache(maxsize=1)
+def _initialized() -> Any:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.Target.from_default_triple()
+
+
+def target_machine() -> Any:
+    """A machine code generator for this CPU; an engine takes ownership of its own."""
+    # LLVM halves the vectors of AVX-512 CPUs unless told otherwise; kernels are all loop, so take the full width.
+    features = llvm.get_host_cpu_features().flatten() + ",-prefer-256-bit"
+    return _initialized().create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=3, jit=True)
+
+
+def register(name: str, address: int) -> None:
+    """Make a function known to machine code that is loaded from now on."""
+    llvm.add_symbol(name, address)
+
+
+@lru_cache(maxsize=1)
+def register_blas() -> None:
+    """Make SciPy's BLAS known to kernels, under the names `autodiff_dgemm`, ..."""
+    blas = importlib.import_module("scipy.linalg.cython_blas")
+    get = ctypes.pythonapi.PyCapsule_GetPointer
+    get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    name = ctypes.pythonapi.PyCapsule_GetName
+    name.restype, name.argtypes = ctypes.c_char_p, [ctypes.py_object]
+    for routine in BLAS:
+        capsule = blas.__pyx_capi__[routine]
+        register(f"autodiff_{routine}", get(capsule, name(capsule)))
+
+
+class MachineCode:
+    """Compiled code, alive as long as this object: `address` of the function asked for.
+
+    The engine closes itself, and gives its memory back, when this object goes.
+    """
+
+    def __init__(self, text: str, symbol: str) -> None:
+        with _lock:
+            code = _object_code(text)
+            self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine())
+            self._engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(code))
+            self._engine.finalize_object()
+            self.address: int = self._engine.get_function_address(symbol)
+
+
+def _object_code(text: str) -> bytes:
+    module = llvm.parse_assembly(text)
+    module.verify()
+    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization = True
+    options.slp_vectorization = True
+    machine = target_machine()
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    return machine.emit_object(module)  # type: ignore[no-any-return]

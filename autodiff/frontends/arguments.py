@@ -1,0 +1,88 @@
+"""The arguments of `GradientTape.gradient`: taken apart, checked, and named when they cannot be used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import optree
+
+from autodiff.errors import ArgumentError, DTypeError, ShapeError
+from autodiff.frontends.array import ArrayMethods, plain_array
+from autodiff.frontends.tensor import constant
+from autodiff.ir.aval import is_differentiable
+from autodiff.ir.build import emitter
+from autodiff.ops.families import cast
+
+
+def wants_zeros(unconnected: Any) -> bool:
+    """Read `unconnected_gradients`, in either case of letters."""
+    if not isinstance(unconnected, str) or unconnected.lower() not in ("none", "zero"):
+        raise ArgumentError(f"Unknown value for unconnected_gradients: {unconnected!r}", "use 'none' or 'zero'")
+    return unconnected.lower() == "zero"
+
+
+def described(x: Any) -> str:
+    """What kind of object it is, for a message."""
+    return "None" if x is None else f"a Python {type(x).__name__} ({x!r:.40})"
+
+
+def leaves_of(structure: Any, name: str) -> tuple[list[Any], Any]:
+    """The tensors and variables of a nested structure, and how it is built (None: it is one itself)."""
+    if isinstance(structure, ArrayMethods):
+        return [structure], None
+    if structure is None:
+        raise DTypeError(f"gradient: {name} is None", "give a tensor or a nested structure of tensors")
+    paths, leaves, spec = optree.tree_flatten_with_path(structure, none_is_leaf=True)
+    for leaf, path in zip(leaves, paths, strict=True):
+        if not isinstance(leaf, ArrayMethods):
+            place = name + "".join(f"[{p!r}]" for p in path)
+            kind = "a NumPy array" if isinstance(leaf, np.ndarray) else described(leaf)
+            raise DTypeError(f"gradient: {place} is {kind}, which was never watched", "wrap it: x = tape.watch(x)")
+    return leaves, spec
+
+
+def differentiable(targets: list[Any], cotangents: list[Any]) -> tuple[list[Any], list[Any]]:
+    """Without the integer targets, which have no gradient."""
+    pairs = [(t, c) for t, c in zip(targets, cotangents, strict=True) if is_differentiable(t.dtype)]
+    if targets and not pairs:
+        dtypes = ", ".join(sorted({str(t.dtype) for t in targets}))
+        raise DTypeError(f"gradient: the target has dtype {dtypes}, which has no gradient", "use a float target")
+    return [t for t, _ in pairs], [c for _, c in pairs]
+
+
+def check_source(source: Any, k: int) -> None:
+    """Refuse integer and boolean sources."""
+    if not is_differentiable(source.dtype):
+        raise DTypeError(
+            f"gradient: source {k} has dtype {source.dtype}, which is not differentiable",
+            "cast it to float before it is used: x = x.astype(float)",
+        )
+
+
+def cotangents_of(given: Any, targets: list[Any], spec: Any) -> list[Any]:
+    """One cotangent (or None for ones) per target, checked against its shape."""
+    if given is None:
+        return [None] * len(targets)
+    if spec is None:
+        leaves = [given]
+    else:
+        try:
+            leaves = spec.flatten_up_to(given)
+        except ValueError as error:
+            raise ArgumentError(f"output_gradients must have the structure of target: {error}") from None
+    return [_cotangent(c, t, k) for k, (c, t) in enumerate(zip(leaves, targets, strict=True))]
+
+
+def _cotangent(given: Any, target: Any, k: int) -> Any:
+    if given is None:
+        return None
+    aval = target.aval
+    ct = given if isinstance(given, ArrayMethods) else constant(plain_array(given))
+    ct = emitter().lift(ct)
+    if ct.aval.shape != aval.shape:
+        raise ShapeError(
+            f"output_gradients: entry {k} has shape {ct.aval.shape}, its target has shape {aval.shape}",
+            "give one cotangent per element of the target",
+        )
+    return ct if ct.aval.dtype == aval.dtype else cast(ct, dtype=aval.dtype)

@@ -1,0 +1,71 @@
+"""Replace spellings whose derivative is lost in rounding by the op that was meant.
+
+Runs before differentiation: the rule of `log(sigmoid(x))` divides by a sigmoid that has
+underflowed, whatever is simplified afterwards. Each entry has the same value, up to rounding,
+wherever the original has a finite one:
+
+| written               | becomes          | at            | derivative before / after |
+|-----------------------|------------------|---------------|---------------------------|
+| `log(sigmoid(x))`     | `-softplus(-x)`  | x = -1000     | nan / 1                   |
+| `log(1 + exp(x))`     | `softplus(x)`    | x = 1000      | nan / 1                   |
+| `log1p(exp(x))`       | `softplus(x)`    | x = 1000      | nan / 1                   |
+| `sqrt(x * x)`, `x**2` | `abs(x)`         | x = 0         | nan / 0                   |
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autodiff.ir.build import Builder
+from autodiff.ir.core import Block, Instr, Literal
+from autodiff.ops.arithmetic import absolute, square
+from autodiff.ops.families import add, mul, neg
+from autodiff.ops.transcendental import exp, log, log1p, power, sigmoid, softplus, sqrt
+from autodiff.passes.rewrite import rewrite
+
+
+def stabilize(block: Block) -> Block:
+    """The block with the spellings of the table replaced."""
+    made: dict[Any, Instr] = {}
+
+    def rule(instr: Instr, operands: tuple[Any, ...], b: Builder) -> tuple[Any, ...]:
+        start = len(b.instrs)
+        found = _meant(instr.op, operands, made)
+        results = (found,) if found is not None else b.emit(instr.op, operands, instr.params)
+        for new in b.instrs[start:]:
+            new.location = instr.location
+            made[new.results[0]] = new
+        return results
+
+    return rewrite(block, rule)
+
+
+def _meant(op: Any, operands: tuple[Any, ...], made: dict[Any, Instr]) -> Any:
+    inner = made.get(operands[0]) if operands and not isinstance(operands[0], Literal) else None
+    if inner is None:
+        return None
+    if op is log and inner.op is sigmoid:
+        return neg(softplus(neg(inner.operands[0])))
+    if op is log and inner.op is add:
+        return _softplus_of(inner.operands, made)
+    if op is log1p and inner.op is exp:
+        return softplus(inner.operands[0])
+    if op is sqrt and _is_square(inner):
+        return absolute(inner.operands[0])
+    return None
+
+
+def _softplus_of(terms: tuple[Any, ...], made: dict[Any, Instr]) -> Any:
+    """softplus(x) when the terms are 1 and exp(x)."""
+    for one, other in (terms, terms[::-1]):
+        source = None if isinstance(other, Literal) else made.get(other)
+        if isinstance(one, Literal) and one.value == 1 and source is not None and source.op is exp:
+            return softplus(source.operands[0])
+    return None
+
+
+def _is_square(instr: Instr) -> bool:
+    if instr.op is mul:
+        return instr.operands[0] is instr.operands[1]
+    exponent = instr.operands[1] if instr.op is power else None
+    return instr.op is square or (isinstance(exponent, Literal) and exponent.value == 2)
