@@ -244,14 +244,14 @@ def _gradient_function(
     return Function(fun, transform, _ints(static_argnums), _names(static_argnames))
 
 
-def _ints(x: int | Sequence[int]) -> tuple[int, ...]:
+def _ints(x: object) -> tuple[int, ...]:
     listed = tuple(x) if isinstance(x, Iterable) else (x,)
     if not all(isinstance(k, int) and not isinstance(k, bool) for k in listed):
         raise ArgumentError(f"positions of arguments must be ints, got {x!r}", "use argnames for names")
     return listed
 
 
-def _names(x: str | Sequence[str]) -> tuple[str, ...]:
+def _names(x: object) -> tuple[str, ...]:
     listed = tuple(x) if isinstance(x, Iterable) and not isinstance(x, str) else (x,)
     if not all(isinstance(n, str) for n in listed):
         raise ArgumentError(f"names of arguments must be strings, got {x!r}", "use argnums for positions")

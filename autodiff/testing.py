@@ -140,7 +140,7 @@ def _weighted(fun: Callable[..., Any], weights: Any) -> Callable[..., Any]:
 
 
 def _compare(fun: Callable[..., Any], args: Any, k: int, rng: np.random.Generator) -> Comparison:
-    tangents = optree.tree_map(lambda a: rng.standard_normal(a.shape).astype(a.dtype), args)
+    tangents: Any = optree.tree_map(lambda a: rng.standard_normal(a.shape).astype(a.dtype), args)
     value, pushed = jvp(fun, args, tangents)
     cts = optree.tree_map(lambda y: np.asarray(rng.standard_normal(np.shape(y)), np.asarray(y).dtype), value)
     _, pullback = vjp(fun, *args)
@@ -199,7 +199,8 @@ def _culprit(fun: Callable[..., Any], args: Any) -> str:
     """The argument and element whose derivative is furthest from its difference quotient."""
     value, pullback = vjp(fun, *args)
     ones = optree.tree_map(lambda y: np.ones(np.shape(y), np.asarray(y).dtype), value)
-    pulled = optree.tree_leaves(pullback(ones))
+    cts: Any = pullback(ones)
+    pulled: list[Any] = optree.tree_leaves(cts)
     leaves, spec = optree.tree_flatten(args)
     worst, text = -1.0, ""
     for k, (leaf, ct) in enumerate(zip(leaves, pulled, strict=True)):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.backends.interpreter import run
-from autodiff.backends.numba.compile import compile_kernel, plan_kernel, python_kernel
+from autodiff.backends.numba.compile import CompiledKernel, NumbaKernel, compile_kernel, plan_kernel, python_kernel
 from autodiff.backends.numba.source import size_origins
 from autodiff.ir.core import Block
 from autodiff.ir.signature import signature
@@ -15,36 +15,43 @@ from autodiff.passes.pipeline import lowerable, optimize
 
 
 class Kernel:
-    """The kernel of a block: its source, run as Python or compiled."""
+    """The kernel of a block: its source run as Python, its machine code from LLVM IR and from Numba."""
 
     def __init__(self, block: Block) -> None:
         self.block, self.literals = generalize(lowerable(optimize(block)))
         self.signature = signature(self.block)
         self.plan, self.source = plan_kernel(self.block, self.signature.sizes)
-        self._compiled: Any = None
-
-    def extra(self) -> list[Any]:
-        """What is passed behind the block's own arguments: literals, then sizes."""
-        sizes = self.signature.sizes.values
-        literals = [lit.aval.dtype.type(lit.value) for lit in self.literals]
-        return [*literals, *(sizes[name] for name in size_origins(self.plan)[1])]
+        self._machines: dict[str, CompiledKernel] = {}
 
     def python(self, args: Sequence[Any]) -> tuple[Any, ...]:
+        sizes = [self.signature.sizes.values[name] for name in size_origins(self.plan)[1]]
         with np.errstate(all="ignore"):
-            return self._results(python_kernel(self.source)(*_copied(args), *self.extra()))
-
-    def compiled(self, args: Sequence[Any], extra: list[Any] | None = None) -> tuple[Any, ...]:
-        if self._compiled is None:
-            self._compiled = compile_kernel(self.block, self.signature.sizes)
-        return self._results(self._compiled.call(*_copied(args), *(self.extra() if extra is None else extra)))
-
-    def _results(self, out: Any) -> tuple[Any, ...]:
+            out = python_kernel(self.source)(*_copied(args), *self._literals(), *sizes)
         outs = out if len(self.block.results) > 1 else (out,)
-        # Compiled scalars come back as Python's; an un-jitted one must have the right dtype by itself.
+        # A result that is a number of the program text has Python's type; others have the right one by themselves.
         return tuple(
             r.aval.dtype.type(o) if isinstance(o, bool | int | float) and not isinstance(o, np.generic) else o
             for o, r in zip(outs, self.block.results, strict=True)
         )
+
+    def compiled(self, args: Sequence[Any], program: "Kernel | None" = None, by: str = "native") -> tuple[Any, ...]:
+        """Run this machine code, for another program of the same signature if one is given."""
+        if by not in self._machines:
+            self._machines[by] = self._compile(by)
+        program = program or self
+        call = self._machines[by].bind(program._literals(), program.signature.sizes.values)
+        return call(*(as_number(a) if isinstance(a, np.generic) else a for a in _copied(args)))
+
+    def _compile(self, by: str) -> CompiledKernel:
+        return compile_kernel(self.block, self.signature.sizes) if by == "native" else NumbaKernel(self.plan, self.source)
+
+    def _literals(self) -> list[Any]:
+        return [lit.aval.dtype.type(lit.value) for lit in self.literals]
+
+
+def as_number(x: np.generic) -> float | int:
+    """A NumPy scalar as kernels take it: a float or an int."""
+    return float(x) if x.dtype.kind == "f" else int(x)
 
 
 def _copied(args: Sequence[Any]) -> list[Any]:
@@ -66,12 +73,10 @@ def close(found: Sequence[Any], expected: Sequence[Any], note: str = "", rtol: f
         np.testing.assert_allclose(a, b, rtol=tolerance, atol=scale, err_msg=f"{note} result {k}")
 
 
-def agree(block: Block, args: Sequence[Any], note: str = "", compiled: bool = False) -> Kernel:
-    """Interpreter (raw and optimised), kernel source as Python, and the compiled kernel if asked."""
+def agree(block: Block, args: Sequence[Any], note: str = "") -> Kernel:
+    """Interpreter (raw and optimised) and kernel source as Python."""
     expected = run(block, args)
     close(run(optimize(block), args), expected, f"{note} optimised")
     kernel = Kernel(block)
     close(kernel.python(args), expected, f"{note} source\n{kernel.source}\n")
-    if compiled:
-        close(kernel.compiled(args), expected, f"{note} compiled\n{kernel.source}\n")
     return kernel

@@ -143,8 +143,10 @@ def grown(sample: Sample) -> Sample | None:
     arrays = []
     for a in sample.arrays:
         shape = _grow(np.shape(a), new)
-        # Other numbers of the same kind; integers that are indices have to stay what they are.
-        arrays.append(np.resize(a, shape) if a.dtype.kind == "i" else np.resize(rng.permutation(np.ravel(a)), shape)[()])
+        # Other numbers of the same kind. Integers that are indices stay what they are, sorted arrays sorted.
+        numbers = np.ravel(a) if a.dtype.kind == "i" else rng.permutation(np.ravel(a))
+        made = np.resize(numbers, shape)
+        arrays.append(np.sort(made) if a.ndim and a.size > 1 and np.all(np.diff(a) >= 0) else made[()])
     try:
         sample.op.infer(*map(aval_of, arrays), **params)
     except AutodiffError:

@@ -120,6 +120,13 @@ def test_static_arguments():
     same(ad.grad(lambda kind, x: np.sum(x), static_argnums=0)("any", A), np.ones(3))
 
 
+def test_static_numbers_are_no_arguments_of_the_kernel():
+    f = ad.jit(lambda x, k: x * (2.0 if k > 1.0 else 3.0), static_argnums=1)
+    for _ in range(2):
+        same(f(A, 0.5), 3 * A)
+        same(f(A, 1.5), 2 * A)
+
+
 @quick
 def test_static_values_that_compare_equal_are_told_apart():
     f = ad.jit(lambda x, n: x * 2 if isinstance(n, bool) else x / 1 if isinstance(n, float) else x, static_argnums=1)
@@ -173,6 +180,12 @@ def test_results_in_containers():
     )
     assert ad.jit(lambda x: None)(A) is None
     assert ad.jit(lambda x: ())(A) == ()
+
+
+@quick
+def test_names_of_methods_of_arrays_mean_the_methods():
+    square = np.arange(9.0).reshape(3, 3)
+    same(ad.grad(lambda x: x.trace() + x.sum() + x.diagonal().max())(square), np.ones((3, 3)) + np.diag([1.0, 1, 2]))
 
 
 @quick
@@ -304,6 +317,23 @@ def test_several_arguments_through_the_short_cut():
             same(f(A, k, A), expected)
             same(f(A, k, A), expected)
     same(f(A[:2], 2.0, A[:2]), (np.float64(10.0), (2 * A[:2], np.float64(5.0))))
+
+
+def test_containers_through_the_short_cut():
+    f = ad.grad(lambda p, x: np.sum(p["w"] * x) * p["b"])
+    for _ in range(2):
+        for dtype in (np.float64, np.float32):
+            x = A.astype(dtype)
+            for b in (2.0, 3.0):
+                same(f({"w": x, "b": b}, x), {"w": dtype(b) * x, "b": np.float64(14.0)})
+                same(f({"b": b, "w": x}, x), {"b": np.float64(14.0), "w": dtype(b) * x})
+        with pytest.raises(KeyError):
+            f({"w": A}, A)
+        with pytest.raises(DTypeError):
+            f({"w": A, "b": 2}, A)
+        with pytest.raises(TypeError):
+            f({"w": A, "b": 2.0})
+        same(f({"w": A, "b": 2.0, "extra": A}, A), {"w": 2 * A, "b": np.float64(14.0), "extra": np.zeros(3)})
 
 
 @quick

@@ -103,7 +103,7 @@ def test_line_of_a_helper():
 def test_line_of_a_loss_that_is_no_number():
     def loss(x):
         y = x * x  # the line that made it
-        return y
+        return y  # noqa: RET504
 
     message(NonScalarLossError, lambda: ad.grad(loss)(A), "loss must return one float", line="the line that made it")
 

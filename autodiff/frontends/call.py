@@ -114,7 +114,8 @@ class Parameters:
             statics = (*((k, args[k]) for k in sorted(fixed)), *((n, kwargs[n]) for n in named))  # type: ignore[index]
             given_args = tuple([None if k in fixed else a for k, a in enumerate(args)])
             given_kwargs = {n: a for n, a in kwargs.items() if n not in self.static}
-        flat, spec = optree.tree_flatten((given_args, given_kwargs))  # type: ignore[arg-type]
+        given: Any = (given_args, given_kwargs)
+        flat, spec = optree.tree_flatten(given)
         try:
             taken = [_leaf(leaf) for leaf in flat]
         except AutodiffError:
@@ -138,7 +139,7 @@ class Parameters:
         return self.name(path[1]) + "".join(f"[{p!r}]" for p in path[2:])
 
     def _hashable(self, statics: tuple[tuple[Place, Any], ...], method: bool) -> tuple[Any, ...]:
-        parts = []
+        parts: list[tuple[Place, type, Any]] = []
         for place, value in statics:
             if method and place == 0:
                 parts.append((place, Self, Self(value)))
@@ -174,7 +175,8 @@ class Call:
 
     def rebuild(self, leaves: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments, with other leaves."""
-        args, kwargs = optree.tree_unflatten(self.key[0], leaves)
+        built: Any = optree.tree_unflatten(self.key[0], leaves)
+        args, kwargs = built
         for place, value in self.statics.items():
             if isinstance(place, int):
                 args = (*args[:place], value, *args[place + 1 :])
@@ -217,13 +219,14 @@ class Call:
         """
         places = [p for p in self._places() if p not in self.statics]
         found = self._first(places) if which is None else self._find(which)
-        if found in places:
-            return found  # type: ignore[return-value]
+        if found is not None and found in places:
+            return found
         raise self._unknown(which, found, transform)
 
     def _first(self, places: list[Place]) -> Place | None:
         named = [n for n in self.parameters.names if n in places]
-        return next(iter([*(p for p in places if isinstance(p, int)), *named]), None)
+        ordered: list[Place] = [*(p for p in places if isinstance(p, int)), *named]
+        return ordered[0] if ordered else None
 
     def _find(self, which: Place) -> Place:
         names = self.parameters.names

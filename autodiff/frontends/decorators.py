@@ -16,6 +16,7 @@ from autodiff.frontends.function import Traced, Transform
 from autodiff.ir.aval import is_differentiable
 from autodiff.ir.build import building, inline
 from autodiff.ir.core import Block
+from autodiff.passes.stabilize import stabilize
 from autodiff.transforms.forward import jvp
 from autodiff.transforms.reverse import value_and_gradient, vjp
 
@@ -54,7 +55,7 @@ class Gradient(Transform):
     def build(self, traced: Traced, call: Call) -> tuple[Block, Any]:
         self._check_result(traced, call.parameters.function)
         arguments = self._arguments(call)
-        block = value_and_gradient(traced.block, [k for _, leaves in arguments for k in leaves])
+        block = value_and_gradient(stabilize(traced.block), [k for _, leaves in arguments for k in leaves])
         n = len(traced.block.results)
         specs = [spec for spec, _ in arguments]
         gradient = specs[0] if self.single else optree.treespec_tuple(specs)
@@ -114,7 +115,7 @@ class Pushforward(Transform):
     name = "jvp"
 
     def build(self, traced: Traced, call: Call) -> tuple[Block, Any]:
-        block = jvp(traced.block, call.structure(0)[1])
+        block = jvp(stabilize(traced.block), call.structure(0)[1])
         # The tangents are already parameters of the traced function, where nothing reads them.
         return _second_argument_used(block, traced, call), optree.treespec_tuple([traced.spec, traced.spec])
 
@@ -126,7 +127,7 @@ class Pullback(Transform):
 
     def build(self, traced: Traced, call: Call) -> tuple[Block, Any]:
         spec, leaves = call.structure(0)
-        block = _second_argument_used(vjp(traced.block, leaves), traced, call)
+        block = _second_argument_used(vjp(stabilize(traced.block), leaves), traced, call)
         n = len(traced.block.results)
         return Block(block.params, block.instrs, block.results[n:]), spec
 

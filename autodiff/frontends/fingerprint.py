@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.frontends.world import ABSENT, SCALARS, Attributes, World, content
+from autodiff.frontends.world import ABSENT, SCALARS, Attributes, World, cell_content
 
 _BLOCK = 4096  # bytes hashed into one word
 _WEIGHTS = np.random.default_rng(0).integers(0, 2**63, _BLOCK // 8, np.uint64) * np.uint64(2) + np.uint64(1)
@@ -53,7 +53,7 @@ class Fingerprint:
             if now is not value and not _same(now, value):
                 return False
         for cell, value in self.cells:
-            now = content(cell)
+            now = cell_content(cell)
             if now is not value and not _same(now, value):
                 return False
         for function, code, defaults in self.codes:
@@ -78,8 +78,8 @@ def _only_operand(names: set[str], uses: set[Any], world: World) -> bool:
     an operand was taken from the same line of the same code. `X @ w` qualifies;
     `X @ w + X.mean()` does not, for the mean is a constant of the trace.
     """
-    reads = [world.loads.get(name, {}) for name in names]
-    return all(reads) and all(count == 1 and place in uses for read in reads for place, count in read.items())
+    reads = [world.loads.get(name) for name in names]
+    return all(read and all(n == 1 and place in uses for place, n in read.items()) for read in reads)
 
 
 def _same(a: Any, b: Any) -> bool:

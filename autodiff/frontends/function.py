@@ -28,8 +28,9 @@ from autodiff.frontends.call import Call, Parameters, Self
 from autodiff.frontends.fingerprint import Fingerprint, Uses
 from autodiff.frontends.random_state import RandomStates
 from autodiff.frontends.shortcut import MISSED, Shortcut, shortcut
-from autodiff.frontends.tensor import RECORDER
+from autodiff.frontends.tensor import RECORDER, Tensor
 from autodiff.frontends.tracer import Tracer, trace
+from autodiff.frontends.variable import Variable
 from autodiff.frontends.world import World
 from autodiff.ir.build import emitter, inline
 from autodiff.ir.core import Block, Operand
@@ -116,7 +117,9 @@ class Function:
         self._methods: weakref.WeakKeyDictionary[type, bool] = weakref.WeakKeyDictionary()
         self._warned = False
         self._lock = threading.RLock()
-        self.cache_clear()
+        self._entries: OrderedDict[Any, Entry] = OrderedDict()
+        self._last: Entry | None = None
+        self._shortcut: Shortcut = _no_shortcut
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not kwargs:
@@ -152,7 +155,7 @@ class Function:
         if tapes.active() and any(isinstance(c, ArrayMethods) for c in entry.traced.captured):
             return self._emit(call, entry)
         outs = entry.program(*call.leaves, *map(_current, entry.traced.captured))
-        if not kwargs and entry.shortcut is None:
+        if entry.shortcut is None and not (kwargs or call.statics):
             entry.shortcut = shortcut(args, entry.program, entry.spec, entry.traced.captured, entry.fingerprint)
         self._shortcut = entry.shortcut or _no_shortcut
         return optree.tree_unflatten(entry.spec, outs)
@@ -246,9 +249,8 @@ class Function:
 
     def cache_clear(self) -> None:
         """Forget the traces of this function; kernels stay in the process-wide cache."""
-        self._entries: OrderedDict[Any, Entry] = OrderedDict()
-        self._last: Entry | None = None
-        self._shortcut: Shortcut = _no_shortcut
+        self._entries.clear()
+        self._last, self._shortcut = None, _no_shortcut
 
 
 def _no_shortcut(*args: Any) -> Any:  # noqa: ARG001 - the signature of a short cut
@@ -277,4 +279,4 @@ def _result(leaf: Any, k: int, spec: Any, function: str) -> Any:
 
 def _current(captured: Any) -> Any:
     """The value of a captured object now."""
-    return captured.value() if isinstance(captured, ArrayMethods) else captured
+    return captured.value() if isinstance(captured, Tensor | Variable) else captured

@@ -31,10 +31,14 @@ def shortcut(
     None when the program is interpreted, or when an argument or a captured object cannot be
     handed to a kernel as it is.
     """
-    if program.run is None or not args or not all(map(_direct, args)) or not all(map(_direct_array, captured)):
+    given: Any = args
+    leaves, spec_of_args = optree.tree_flatten(given)
+    if program.run is None or not leaves or not all(map(_direct, leaves)) or not all(map(_direct_array, captured)):
         return None
-    make, wanted = _of_one if len(args) == 1 else _of_many, tuple(map(_described, args))
-    return make(wanted, program, captured, _finisher(spec), _outside(captured, fingerprint))
+    wanted, finish, holds = tuple(map(_described, leaves)), _finisher(spec), _outside(captured, fingerprint)
+    if len(args) == 1 and spec_of_args.child(0).is_leaf():
+        return _of_one(wanted, program, captured, finish, holds)
+    return _of_many(wanted, spec_of_args, program, captured, finish, holds)
 
 
 def _of_one(
@@ -64,22 +68,36 @@ def _of_one(
 
 
 def _of_many(
-    wanted: Any, program: Program, captured: list[Any], finish: Callable[[Any], Any], holds: Callable[[], bool] | None
+    wanted: Any,
+    spec: Any,
+    program: Program,
+    captured: list[Any],
+    finish: Callable[[Any], Any],
+    holds: Callable[[], bool] | None,
 ) -> Shortcut:
     kernel, rest = program.run, tuple(captured)
     assert kernel is not None
     (total, own), busy, count = program.infos, tapes.busy, len(wanted)
+    nested = not all(child.is_leaf() for child in spec.children())
+    flatten: Any = optree.tree_flatten
 
     def call(*args: Any) -> Any:
-        if len(args) != count or busy.count:
+        if busy.count:
             return MISSED
-        for a, (kind, dtype, shape) in zip(args, wanted):  # noqa: B905 - lengths were compared
+        leaves: Any = args
+        if nested:
+            leaves, found = flatten(args)
+            if found != spec:
+                return MISSED
+        elif len(args) != count:
+            return MISSED
+        for a, (kind, dtype, shape) in zip(leaves, wanted):  # noqa: B905 - as many as there were
             if type(a) is not kind or (dtype is not None and (a.dtype is not dtype or a.shape != shape)):
                 return MISSED
         if holds is not None and not holds():
             return MISSED
         try:
-            out = kernel(*args, *rest)
+            out = kernel(*leaves, *rest)
         except (TypeError, ValueError):
             return MISSED
         own.runs += 1
@@ -129,6 +147,6 @@ def _finisher(spec: Any) -> Callable[[Any], Any]:
     """From a kernel's results to the user's, with the common structures written out."""
     if spec.is_leaf():
         return lambda out: out[0]
-    if spec == optree.tree_structure((0, 0)):
+    if spec.type is tuple and all(child.is_leaf() for child in spec.children()):
         return lambda out: out
     return lambda out: optree.tree_unflatten(spec, out)

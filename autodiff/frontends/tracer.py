@@ -25,21 +25,21 @@ from autodiff.ir.core import Block, Instr, Literal, Operand, Params, Value
 class Tracer(ArrayMethods, Value):
     """The object user code sees in place of an array while its function is traced."""
 
-    __slots__ = ("trace", "weak")
+    __slots__ = ("home", "weak")
 
-    def __init__(self, aval: ArrayAval, trace: TraceBuilder, hint: str = "", weak: bool = False) -> None:
+    def __init__(self, aval: ArrayAval, home: TraceBuilder, hint: str = "", weak: bool = False) -> None:
         super().__init__(aval, hint)
-        self.trace = trace
+        self.home = home  # the trace it belongs to
         self.weak = weak
 
     def __repr__(self) -> str:
-        return f"<traced {self.aval} in {self.trace.name}>"
+        return f"<traced {self.aval} in {self.home.name}>"
 
     def _refuse(self, asked: str, remedy: str) -> Any:
-        if not self.trace.active:
+        if not self.home.active:
             raise leaked(self)
         raise ConcretizationError(
-            f"{asked} needs the value of a traced array ({self.aval}) in {self.trace.name!r}, "
+            f"{asked} needs the value of a traced array ({self.aval}) in {self.home.name!r}, "
             "which has none while the function is traced",
             remedy,
         )
@@ -75,7 +75,7 @@ class Tracer(ArrayMethods, Value):
 def leaked(tracer: Tracer) -> LeakedTracerError:
     """The error for a tracer that outlived its function."""
     return LeakedTracerError(
-        f"a traced array ({tracer.aval}) was used after {tracer.trace.name!r}, to which it belongs, had returned",
+        f"a traced array ({tracer.aval}) was used after {tracer.home.name!r}, to which it belongs, had returned",
         "return it from the function instead of keeping it in a global, an attribute or a list",
     )
 
@@ -99,9 +99,9 @@ class TraceBuilder(Builder):
 
     def lift(self, x: object) -> Operand:
         if isinstance(x, Tracer):
-            if x.trace is self:
+            if x.home is self:
                 return x
-            if not x.trace.active:
+            if not x.home.active:
                 raise leaked(x)
             return self.capture(x, x.aval, x.hint, x.weak)
         if isinstance(x, Literal):

@@ -33,8 +33,8 @@ DEPTH = 12  # of containers and objects within one another; functions do not cou
 SCALARS = (int, float, str, bytes, bool, complex, type(None), np.generic)
 GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
-_FOLDERS = [sysconfig.get_paths()[k] for k in ("stdlib", "platstdlib", "purelib", "platlib")]
-_LIBRARIES = (*(str(Path(p)) + os.sep for p in {*_FOLDERS, Path(__file__).parents[1]}), "<frozen ")
+_FOLDERS = {Path(sysconfig.get_paths()[k]) for k in ("stdlib", "platstdlib", "purelib", "platlib")}
+_LIBRARIES = (*(str(p) + os.sep for p in _FOLDERS | {Path(__file__).parents[1]}), "<frozen ")
 _UNTRACKED = {"__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__annotations__"}
 _IDLE = (types.BuiltinFunctionType, types.CodeType, types.GetSetDescriptorType, types.MemberDescriptorType)
 
@@ -159,7 +159,7 @@ class World:
     # ---- code -----------------------------------------------------------------------------
 
     def _visit_function(self, function: types.FunctionType, depth: int) -> None:
-        contents = [(cell, content(cell)) for cell in function.__closure__ or ()]
+        contents = [(cell, cell_content(cell)) for cell in function.__closure__ or ()]
         if function.__code__.co_filename.startswith(_LIBRARIES):
             # A library's decorator or wrapper: what it wraps is the user's.
             wrapped = (function.__dict__.get("__wrapped__"), *(c for _, c in contents if callable(c)))
@@ -170,8 +170,8 @@ class World:
         self._add(function.__defaults__ or (), depth)
         self._add((function.__kwdefaults__,), depth)
         self.cells += contents
-        for name, (_, content) in zip(function.__code__.co_freevars, contents, strict=True):
-            self._todo.append((content, depth, name))
+        for name, (_, inside) in zip(function.__code__.co_freevars, contents, strict=True):
+            self._todo.append((inside, depth, name))
         names = list(dict.fromkeys(self._read(function.__code__)))
         self._add_names(function.__globals__, names, depth)
         modules = [function.__globals__.get(n, sys.modules.get(n)) for n in names]
@@ -207,7 +207,7 @@ def _slots(cls: type) -> Iterable[str]:
     return (slots,) if isinstance(slots, str) else slots
 
 
-def content(cell: Any) -> Any:
+def cell_content(cell: Any) -> Any:
     """What a closure cell holds; `ABSENT` while it is empty."""
     try:
         return cell.cell_contents

@@ -15,7 +15,8 @@ from autodiff.frontends.surface import indexing, reductions
 from autodiff.frontends.surface.common import as_float, lift
 from autodiff.ops import arithmetic as ar
 from autodiff.ops import transcendental as tr
-from autodiff.ops.families import cast, mul, select
+from autodiff.ops.families import mul, select
+from autodiff.ops.op import cast
 
 __all__ = [
     "elu",

@@ -59,7 +59,8 @@ reciprocal = Elementwise(
     "({one} / {0})",
     (lambda y, x: -y * y,),
     domain=POSITIVE,
-    variants={"i": "i64(1 / {0})", "u": "u64(1 / {0})"},
+    # Not by division: what a machine makes of 1 / 0 as an integer is its own affair.
+    variants={"i": "({0} if ({0} == {one}) | ({0} == -{one}) else {zero})", "u": "({0} if {0} == {one} else {zero})"},
 )
 
 sign = Elementwise("sign", np.sign, "sign({0})", (None,))
@@ -131,9 +132,11 @@ logical_or = Elementwise(
 logical_xor = Elementwise(
     "logical_xor", np.logical_xor, "({0} ^ {1})", (None, None), types=bool_types, blocked=(0, 1)
 )
-isnan = Elementwise("isnan", np.isnan, "isnan({0})", (None,), blocked=(0,))
-isinf = Elementwise("isinf", np.isinf, "isinf({0})", (None,), blocked=(0,))
-isfinite = Elementwise("isfinite", np.isfinite, "isfinite({0})", (None,), blocked=(0,))
+NEVER, ALWAYS = dict.fromkeys("biu", "({0} != {0})"), dict.fromkeys("biu", "({0} == {0})")
+
+isnan = Elementwise("isnan", np.isnan, "isnan({0})", (None,), blocked=(0,), variants=NEVER)
+isinf = Elementwise("isinf", np.isinf, "isinf({0})", (None,), blocked=(0,), variants=NEVER)
+isfinite = Elementwise("isfinite", np.isfinite, "isfinite({0})", (None,), blocked=(0,), variants=ALWAYS)
 
 
 def _first(x: Any, _: Any) -> Any:

@@ -19,6 +19,7 @@ place that imports it, when a function is first evaluated. Kernels call the same
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable
 from functools import lru_cache
@@ -51,9 +52,7 @@ def scipy_function(name: str) -> Callable[..., Any]:
 
 @lru_cache(maxsize=128)
 def _found(name: str) -> Callable[..., Any]:
-    import scipy.special
-
-    return getattr(scipy.special, name)  # type: ignore[no-any-return]
+    return getattr(importlib.import_module("scipy.special"), name)  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=4096)
@@ -156,7 +155,7 @@ betainc = _special(
 )
 
 
-def polygamma(n: int, x: Any) -> Any:
+def polygamma(n: Any, x: Any) -> Any:
     """The n-th derivative of digamma: (-1)**(n+1) n! zeta(n+1, x), DLMF 25.11.12; n is a plain integer."""
     if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 0:
         raise ArgumentError(f"polygamma: the order must be a plain integer >= 0, got {n!r}", "polygamma(1, x)")

@@ -59,7 +59,7 @@ class KernelCache:
             kernel = self._kernels.get(signature.text)
             if kernel is None:
                 kernel = self._compile(block, signature, infos)
-            elif isinstance(kernel, CompiledKernel):
+            elif not isinstance(kernel, NoKernel):
                 _count(infos, "hits")
             self._kernels.move_to_end(signature.text)
         if isinstance(kernel, NoKernel):

@@ -24,7 +24,7 @@ from autodiff.passes.pipeline import lowerable
 from autodiff.runtime.kernels import KERNELS, CacheInfo
 
 # Compiling takes about 9 s for 1,000 operations and grows faster than that.
-SIZE_LIMIT = 2000
+SIZE_LIMIT = 5000
 # Looking for the kernel of a program (its signature) costs 0.1 ms an operation: on the first
 # runs of a large one that is more than the interpreter takes.
 LOOKUP_LIMIT = 400

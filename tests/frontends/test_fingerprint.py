@@ -98,7 +98,9 @@ def test_a_long_chain_of_helpers():
 
 def test_code_that_is_replaced_in_place():
     """As IPython's autoreload does."""
-    scope = defined("def helper(x, k=1.0): return k * x\ndef other(x, k=1.0): return -k * x\ndef f(x): return helper(x)")
+    scope = defined(
+        "def helper(x, k=1.0): return k * x\ndef other(x, k=1.0): return -k * x\ndef f(x): return helper(x)"
+    )
     f = ad.jit(scope["f"])
     np.testing.assert_array_equal(f(A), A)
     scope["helper"].__code__ = scope["other"].__code__
@@ -141,7 +143,7 @@ def test_a_closed_over_helper_is_rebound():
     f = ad.grad(lambda x: np.sum(helper(x)))
     np.testing.assert_array_equal(f(A), np.full(3, 2.0))
 
-    def helper(x):
+    def helper(x):  # noqa: F811 - the point of the test
         return 3 * x
 
     np.testing.assert_array_equal(f(A), np.full(3, 3.0))
@@ -209,13 +211,17 @@ def test_dictionaries_lists_sets_and_objects():
     config_dict = {"k": 1.0}
     changed(config_dict, lambda c: c.update(k=2.0), 2 * A, lambda x: config_dict["k"] * x)
     layers = [lambda x: x]
-    changed(layers, lambda c: c.append(lambda x: 3 * x), 3 * A, lambda x: functools.reduce(lambda y, g: g(y), layers, x))
+    changed(
+        layers, lambda c: c.append(lambda x: 3 * x), 3 * A, lambda x: functools.reduce(lambda y, g: g(y), layers, x)
+    )
     names = {"one"}
     changed(names, lambda c: c.add("two"), 2 * A, lambda x: len(names) * x)
     queue = collections.deque([1.0])
     changed(queue, lambda c: c.appendleft(2.0), 2 * A, lambda x: queue[0] * x)
     nested = {"a": [{"b": (Settings(),)}]}
-    changed(nested, lambda c: setattr(c["a"][0]["b"][0], "scale", 2.0), 2 * A, lambda x: nested["a"][0]["b"][0].scale * x)
+    changed(
+        nested, lambda c: setattr(c["a"][0]["b"][0], "scale", 2.0), 2 * A, lambda x: nested["a"][0]["b"][0].scale * x
+    )
     optional = {}
     changed(optional, lambda c: c.update(k=2.0), 2 * A, lambda x: optional.get("k", 1.0) * x)
     for kind in (Settings, Slotted, lambda: types.SimpleNamespace(scale=1.0)):
@@ -435,7 +441,9 @@ def test_a_variable_that_was_turned_into_a_number():
 
 def test_nothing_changed_means_no_new_trace(monkeypatch):
     model, settings = Model(), Settings()
-    f, traces = traced(lambda x: model.plain(x) * SCALE * settings.scale * settings.nested["k"][0] + OFFSETS * Mode.ADD.value)
+    f, traces = traced(
+        lambda x: model.plain(x) * SCALE * settings.scale * settings.nested["k"][0] + OFFSETS * Mode.ADD.value
+    )
     for _ in range(5):
         f(A)
         monkeypatch.setitem(globals(), "SCALE", float("1.0"))  # an equal number, another object

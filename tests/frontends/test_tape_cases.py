@@ -47,11 +47,6 @@ MISSING = {
     "scatter and segments by maximum": ["scatter.max", "segment.max", "edge.segment_max_tie"],
     "log of a cumulative sum of exponentials": ["scan.cumlogsumexp"],
 }
-# Right in principle, lost in rounding or overflow: to be had by rewriting the program before it is differentiated.
-REWRITES = {
-    "log(sigmoid(x)) is -softplus(-x)": ["edge.log_of_sigmoid"],
-    "sqrt(x * x) is abs(x)": ["edge.sqrt_of_square_0"],
-}
 # Where TensorFlow made a choice and we make another, or it is one of several: ours.
 CONVENTIONS = {
     # Slope 0 in the exponent wherever the base is not positive; the base itself follows IEEE.
@@ -289,8 +284,6 @@ def reason_to_skip(case, table):
 def test_case(case, tier, monkeypatch):
     monkeypatch.setattr(replay, "_PLANS", type(replay._PLANS)())
     monkeypatch.setattr(config, "hot_after", 0 if tier == "compiled" else 10**9)
-    if reason := reason_to_skip(case, REWRITES):
-        pytest.skip(f"waits for a rewrite: {reason}")
     try:
         y, found = ASK[case["mode"]](Question(case))
     except (NotDifferentiableError, ArgumentError, AttributeError, DTypeError):
@@ -308,7 +301,7 @@ def test_case(case, tier, monkeypatch):
 
 
 def test_tables_name_cases():
-    for table in (MISSING, REWRITES):
+    for table in (MISSING,):
         for ids in table.values():
             assert ids
             assert set(ids) <= set(CASES)

@@ -92,6 +92,10 @@ def elementwise_groups(dtype):
     return [ops[k : k + 8] for ops in found.values() for k in range(0, len(ops), 8)]
 
 
+def value_dtype(op, dtype):
+    return one_op(elementwise(op, (LONG,), dtype)).results[0].aval.dtype
+
+
 def names(ops):
     return "-".join(op.name for op in ops)
 
@@ -102,19 +106,21 @@ def shared_operands(ops, shape, dtype):
     avals = list(map(aval_of, sample.arrays))
     with building([*avals, ArrayAval(np.broadcast_shapes(*(a.shape for a in avals)), dtype)]) as b:
         *operands, seed = b.params
-        results = [r for op in ops for r in emit_with_cotangents(op, operands, {}, lambda y: cast(seed, dtype=y.aval.dtype))]
+        results = []
+        for op in ops:
+            results += emit_with_cotangents(op, operands, {}, lambda y: cast(seed, dtype=y.aval.dtype))
         block = b.block(results)
     return block, [*sample.arrays, directions([np.zeros(block.params[-1].aval.shape)], [0])[0].astype(dtype)]
 
 
-def check_compiled(block, args, other=None, more=None):
+def check_compiled(block, args, other=None, more=None, by="native"):
     """The kernel agrees with the interpreter; also on other sizes, for which it must be the same."""
     kernel = Kernel(block)
-    close(kernel.compiled(args), run(block, args), kernel.source)
+    close(kernel.compiled(args, by=by), run(block, args), kernel.source)
     if other is not None:
-        again = Kernel(other)
-        assert again.signature.text == kernel.signature.text
-        close(kernel.compiled(more, again.extra()), run(other, more), kernel.source)
+        program = Kernel(other)
+        assert program.signature.text == kernel.signature.text
+        close(kernel.compiled(more, program, by), run(other, more), kernel.source)
 
 
 F64_GROUPS, F32_GROUPS, INT_GROUPS = (elementwise_groups(np.dtype(t)) for t in ("f8", "f4", "i8"))
@@ -133,8 +139,27 @@ def test_compiled_elementwise_float32(ops):
 
 
 @pytest.mark.parametrize("ops", INT_GROUPS, ids=names)
-def test_compiled_elementwise_int(ops):
-    check_compiled(*shared_operands(ops, (LONG,), np.dtype(np.int64)))
+@pytest.mark.parametrize("dtype", INTEGERS, ids=str)
+def test_compiled_elementwise_int(ops, dtype):
+    taken = [op for op in ops if elementwise(op, (LONG,), dtype) and value_dtype(op, dtype) != np.float16]
+    if taken:
+        check_compiled(*shared_operands(taken, (LONG,), dtype))
+
+
+def some_by_default(groups):
+    """Numba takes ten times as long to compile: every third group runs by default, the others on demand."""
+    return [pytest.param(g, marks=[pytest.mark.slow] if k % 3 else []) for k, g in enumerate(groups)]
+
+
+@pytest.mark.parametrize("ops", some_by_default(F64_GROUPS), ids=names)
+def test_compiled_by_numba(ops):
+    """The fallback for machines on which the native path does not work."""
+    check_compiled(*shared_operands(ops, (LONG,), F64), by="numba")
+
+
+@pytest.mark.parametrize("ops", some_by_default(INT_GROUPS), ids=names)
+def test_compiled_by_numba_int(ops):
+    check_compiled(*shared_operands(ops, (LONG,), np.dtype(np.int64)), by="numba")
 
 
 SHAPES_OF_TWO = [((2, 3), (2, 3)), ((0, 3), (3,)), ((1,), (1,)), ((LONG, 1), (LONG,)), ((), (3,)), ((0,), (0,))]
@@ -152,8 +177,8 @@ def test_compiled_reductions(name):
     for shape in ((10, LONG), (LONG, LONGER)):
         x = draw(random(op), shape, F64, op.domain)
         with building([aval_of(x)]) as b:
-            every = [{"axes": axes} for axes in ((0,), (1,), (0, 1))]
-            results = [r for p in every for r in emit_with_cotangents(op, b.params, p, lambda y: full(y.aval, 0.7))]
+            results = [op(*b.params, axes=axes) for axes in ((0,), (0, 1))]
+            results += emit_with_cotangents(op, b.params, {"axes": (1,)}, lambda y: full(y.aval, 0.7))
             found += [b.block(results), [x]]
     check_compiled(*found)
 

@@ -35,10 +35,14 @@ from autodiff.backends.numba.nest import (
     Store,
 )
 from autodiff.backends.numba.source import CHUNK
+from autodiff.backends.numba.vector_formulas import FORMULAS
 from autodiff.ops.contraction import Matmul
 from autodiff.ops.families import Elementwise, Reduction
 from autodiff.ops.op import Cast
 
+# Each formula written out costs 10 to 30 ms of compilation; a kernel with more of them than this
+# calls them instead, element by element.
+INLINED = 64
 WORD = ir.IntType(64)
 VOID = ir.VoidType()
 
@@ -57,6 +61,11 @@ def print_llvm(plan: KernelPlan) -> str:
         When the plan holds something that only the source printer can say.
     """
     return str(KernelPrinter(plan).module)
+
+
+def is_large(plan: KernelPlan) -> bool:
+    """Whether the kernel calls its formulas, in loops that then do not vectorise."""
+    return _formulas(plan) > INLINED
 
 
 def scalar_results(plan: KernelPlan) -> list[Buffer]:
@@ -83,7 +92,7 @@ class KernelPrinter:
         self.entry = ir.IRBuilder(self.body.append_basic_block("entry"))
         self.b = ir.IRBuilder(self.body.append_basic_block("start"))
         start = self.b.block
-        self.scalar = ScalarPrinter(self.b)
+        self.scalar = ScalarPrinter(self.b, outlined=is_large(plan))
         results = self._bind_parameters(len(outputs))
         self._steps()
         for buffer, pointer in zip(outputs, results, strict=True):
@@ -229,6 +238,13 @@ class KernelPrinter:
     def slot(self, dtype: np.dtype) -> ir.Value:
         """A register that changes: LLVM turns it into one."""
         return self.entry.alloca(TYPES[dtype])
+
+
+def _formulas(plan: KernelPlan) -> int:
+    """How many vector formulas a kernel uses."""
+    statements = [s for step in plan.steps if isinstance(step, LoopNest) for s in step.body if isinstance(s, Statement)]
+    templates = [s.instr.op.scalar for s in statements if s.instr is not None and isinstance(s.instr.op, Elementwise)]
+    return sum(any(f"{name}(" in t for name in FORMULAS) for t in templates)
 
 
 class _Accumulator:

@@ -63,10 +63,15 @@ def parsed(template: str, count: int) -> ast.expr:
 
 
 class ScalarPrinter:
-    """Emits expressions at the current point of a builder."""
+    """Emits expressions at the current point of a builder.
 
-    def __init__(self, builder: ir.IRBuilder) -> None:
+    Vector formulas are written out where they are used, which lets the loop around them
+    vectorise; `outlined`, they are functions of the module, which compile once.
+    """
+
+    def __init__(self, builder: ir.IRBuilder, outlined: bool = False) -> None:
         self.b = builder
+        self.outlined = outlined
 
     def expression(self, template: str, operands: tuple[Scalar, ...]) -> Scalar:
         """A template applied to operands."""
@@ -143,13 +148,27 @@ class ScalarPrinter:
         if not x.is_float:
             raise NoKernel(f"no native code for {name} of {x.dtype}")
         if name in FORMULAS:
-            values = [Value(self.b, o.ir) for o in operands]
-            return Scalar(FORMULAS[name](*values).ir, x.dtype)
+            return Scalar((self._outlined if self.outlined else self._formula)(name, operands), x.dtype)
         if name in INTRINSICS:
             return Scalar(Value(self.b, x.ir).intrinsic(INTRINSICS[name]).ir, x.dtype)
         if name in LIBRARY:
             return self._library(name, operands)
         raise NoKernel(f"no native code for {name}")
+
+    def _formula(self, name: str, operands: list[Scalar]) -> ir.Value:
+        return FORMULAS[name](*[Value(self.b, o.ir) for o in operands]).ir
+
+    def _outlined(self, name: str, operands: list[Scalar]) -> ir.Value:
+        kind = operands[0].ir.type
+        module, symbol = self.b.module, f"{name}_{kind}"
+        if symbol not in module.globals:
+            function = ir.Function(module, ir.FunctionType(kind, [kind] * len(operands)), symbol)
+            function.linkage = "internal"
+            function.attributes.add("noinline")
+            inside = ScalarPrinter(ir.IRBuilder(function.append_basic_block()))
+            arguments = [Scalar(a, o.dtype) for a, o in zip(function.args, operands, strict=True)]
+            inside.b.ret(inside._formula(name, arguments))
+        return self.b.call(module.globals[symbol], [o.ir for o in operands])
 
     def _library(self, name: str, operands: list[Scalar]) -> Scalar:
         kind = operands[0].ir.type

@@ -25,11 +25,11 @@ def _initialized() -> Any:
     return llvm.Target.from_default_triple()
 
 
-def target_machine() -> Any:
+def target_machine(level: int = 3) -> Any:
     """A machine code generator for this CPU; an engine takes ownership of its own."""
     # LLVM halves the vectors of AVX-512 CPUs unless told otherwise; kernels are all loop, so take the full width.
     features = llvm.get_host_cpu_features().flatten() + ",-prefer-256-bit"
-    return _initialized().create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=3, jit=True)
+    return _initialized().create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=level, jit=True)
 
 
 def register(name: str, address: int) -> None:
@@ -56,22 +56,22 @@ class MachineCode:
     The engine closes itself, and gives its memory back, when this object goes.
     """
 
-    def __init__(self, text: str, symbol: str) -> None:
+    def __init__(self, text: str, symbol: str, quick: bool = False) -> None:
         with _lock:
-            code = _object_code(text)
+            code = _object_code(text, quick)
             self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine())
             self._engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(code))
             self._engine.finalize_object()
             self.address: int = self._engine.get_function_address(symbol)
 
 
-def _object_code(text: str) -> bytes:
+def _object_code(text: str, quick: bool) -> bytes:
+    """Optimised for the loops, or, `quick`, for time to compile (which then grows linearly)."""
     module = llvm.parse_assembly(text)
     module.verify()
-    options = llvm.create_pipeline_tuning_options(speed_level=3)
-    options.loop_vectorization = True
-    options.slp_vectorization = True
-    machine = target_machine()
+    options = llvm.create_pipeline_tuning_options(speed_level=1 if quick else 3)
+    options.loop_vectorization = options.slp_vectorization = not quick
+    machine = target_machine(1 if quick else 3)
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
     return machine.emit_object(module)  # type: ignore[no-any-return]

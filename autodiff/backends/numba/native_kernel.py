@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.backends.numba.llvm import print_llvm, scalar_results
+from autodiff.backends.numba.llvm import is_large, print_llvm, scalar_results
 from autodiff.backends.numba.native import MachineCode
 from autodiff.backends.numba.nest import Alias, Buffer, KernelPlan
 from autodiff.backends.numba.thunk import ThunkError, invoke
@@ -36,7 +36,7 @@ class NativeKernel:
         self.source = source
         self.plan = plan
         self._invoke = invoke()
-        self._code = MachineCode(print_llvm(plan), "kernel")
+        self._code = MachineCode(print_llvm(plan), "kernel", quick=is_large(plan))
         self._roots = _result_memory(plan)
 
     def bind(self, literals: Sequence[Any], sizes: Mapping[str, int]) -> Callable[..., tuple[Any, ...]]:
@@ -49,23 +49,24 @@ class NativeKernel:
         made = [fresh[b] for b in plan.allocated if b in fresh]
         picked = _picker(plan, [b for b in plan.allocated if b in fresh], self._roots)
         scalars = [b.dtype for b in scalar_results(plan)]
-        empty, memory, words = np.empty, None, ()
+        empty, placed = np.empty, (None, ())
 
-        def place() -> None:
-            """Find the intermediates' addresses in the arena, as it is now."""
-            nonlocal memory, words
+        def place() -> Any:
+            """The arena as it is now, and the intermediates' addresses in it."""
+            nonlocal placed
             memory, places = layout.place()
-            words = tuple(places.get(b) for b in plan.allocated)
+            placed = memory, tuple(places.get(b) for b in plan.allocated)
+            return placed
 
         def run(*args: Any) -> tuple[Any, ...]:
+            # One tuple, read once: another thread may replace it, and the arena, at any time.
+            memory, words = placed
             if memory is not ARENA.memory:
-                place()
-            arena = memory  # keeps it alive, should another thread make a larger one meanwhile
+                memory, words = place()
             arrays = [empty(shape, dtype) for shape, dtype in made]
             cells = [empty((), dtype) for dtype in scalars]
             rest = iter(arrays)
             call(address, *args, *before, *[next(rest) if w is None else w for w in words], *cells)
-            del arena
             return tuple([cells[k][()] if scalar else arrays[k] for scalar, k in picked])
 
         def run_pair(*args: Any) -> tuple[Any, ...]:
