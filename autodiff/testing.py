@@ -136,6 +136,7 @@ def _weighted(fun: Callable[..., Any], weights: Any) -> Callable[..., Any]:
         products = optree.tree_map(lambda y, w: np.sum(y * w), fun(*args), weights)
         return sum(optree.tree_leaves(products))
 
+    loss.__name__ = f"gradient of {getattr(fun, '__name__', 'the function')}"
     return loss
 
 

@@ -1,5 +1,6 @@
 """Derivatives by other means, to hold the emitted ones against."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -31,7 +32,8 @@ def moved(arrays: Arrays, wrt: Sequence[int], tangents: Arrays, step: Any) -> li
 def richardson(f: Callable[..., Arrays], arrays: Arrays, wrt: Sequence[int], tangents: Arrays) -> list[Any]:
     """Directional derivative by differences; nan in lanes where a kink is too near to tell."""
     found = []
-    for a, b in zip(_extrapolated(f, arrays, wrt, tangents, 1e-3), _extrapolated(f, arrays, wrt, tangents, 1.3e-4), strict=True):
+    coarse, fine = (_extrapolated(f, arrays, wrt, tangents, h) for h in (1e-3, 1.3e-4))
+    for a, b in zip(coarse, fine, strict=True):
         sure = np.abs(a - b) <= 1e-5 * (1 + np.abs(a))
         found.append(np.where(sure, a, np.nan))
     return found
@@ -45,7 +47,9 @@ def check_differences(found: Arrays, expected: Arrays, note: str = "") -> None:
         np.testing.assert_allclose(np.asarray(a)[sure], b[sure], rtol=1e-6, atol=1e-7, err_msg=note)
 
 
-def _extrapolated(f: Callable[..., Arrays], arrays: Arrays, wrt: Sequence[int], tangents: Arrays, h: float) -> list[Any]:
+def _extrapolated(
+    f: Callable[..., Arrays], arrays: Arrays, wrt: Sequence[int], tangents: Arrays, h: float
+) -> list[Any]:
     """Central differences, extrapolated from three steps (error h**6)."""
     steps = [h / 2**k for k in range(3)]
     table: list[list[Any]] = []
@@ -55,7 +59,7 @@ def _extrapolated(f: Callable[..., Arrays], arrays: Arrays, wrt: Sequence[int], 
     for order in (4.0, 16.0):
         table = [
             [(order * b - a) / (order - 1) for a, b in zip(coarse, fine, strict=True)]
-            for coarse, fine in zip(table, table[1:], strict=False)
+            for coarse, fine in itertools.pairwise(table)
         ]
     return table[0]
 

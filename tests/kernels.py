@@ -43,7 +43,9 @@ class Kernel:
         return call(*(as_number(a) if isinstance(a, np.generic) else a for a in _copied(args)))
 
     def _compile(self, by: str) -> CompiledKernel:
-        return compile_kernel(self.block, self.signature.sizes) if by == "native" else NumbaKernel(self.plan, self.source)
+        if by == "numba":
+            return NumbaKernel(self.plan, self.source)
+        return compile_kernel(self.block, self.signature.sizes)
 
     def _literals(self) -> list[Any]:
         return [lit.aval.dtype.type(lit.value) for lit in self.literals]

@@ -167,7 +167,6 @@ class Generator:
         x = self.pick(lambda v: v.aval.ndim)
         return None if x is None else tr.arctan(reduction.cumsum(x, axis=self.axis(x)))
 
-
     def mirrored(self) -> Any:
         """One value read in two orders, together."""
         x = self.pick(lambda v: v.aval.ndim)

@@ -219,7 +219,9 @@ class Function:
 
         avals = call.avals()
         block, builder = trace(run, avals, self.name)
-        return Traced(block, builder.captured, builder.uses, found[0], len(avals))
+        # What was also looked at is not read anew at every run: the number seen is part of the trace.
+        uses = {k: places for k, places in builder.uses.items() if k not in builder.looked_at}
+        return Traced(block, builder.captured, uses, found[0], len(avals))
 
     # ---- looking inside ---------------------------------------------------------------------
 

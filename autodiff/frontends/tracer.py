@@ -89,6 +89,7 @@ class TraceBuilder(Builder):
         self.active = True
         self.captured: list[Any] = []
         self.uses: dict[int, set[Any]] = {}  # id of a captured object -> (code, line) of its uses
+        self.looked_at: set[int] = set()  # ids of variables whose value became a plain number
         self._by_id: dict[int, Tracer] = {}
 
     def argument(self, aval: ArrayAval, hint: str = "", weak: bool = False) -> Tracer:

@@ -14,8 +14,9 @@ import numpy as np
 from autodiff.errors import DTypeError, ShapeError, TapeError
 from autodiff.frontends import tapes
 from autodiff.frontends.array import ArrayMethods, plain_array
-from autodiff.frontends.tensor import Tensor, constant
+from autodiff.frontends.tensor import RECORDER, Tensor, constant
 from autodiff.ir.aval import ArrayAval
+from autodiff.ir.build import emitter
 
 _serial = itertools.count()
 
@@ -84,46 +85,53 @@ class Variable(ArrayMethods):
         """The current value, unseen by tapes."""
         return self._tensor
 
+    def _seen(self) -> Tensor:
+        """The current value, for use as a plain number: a trace must know that it depends on it."""
+        looked_at = getattr(emitter(), "looked_at", None)
+        if looked_at is not None:
+            looked_at.add(id(self))
+        return self._tensor
+
     def value(self) -> Any:
         """The current value. Not a copy: not for writing."""
-        return self._tensor.value()
+        return self._seen().value()
 
     def numpy(self) -> Any:
         """The current value as a fresh, writable array (a NumPy scalar for shape ())."""
-        return self._tensor.numpy()
+        return self._seen().numpy()
 
     def read_value(self) -> Tensor:
         """The current value as a tensor."""
         return self.__autodiff_operand__()
 
     def item(self, *args: Any) -> Any:
-        return self._tensor.item(*args)
+        return self._seen().item(*args)
 
     def tolist(self) -> Any:
-        return self._tensor.tolist()
+        return self._seen().tolist()
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         self._tensor.warn_of_leaving("a plain NumPy array")
-        return np.array(self._tensor.value(), dtype or self.dtype)
+        return np.array(self._seen().value(), dtype or self.dtype)
 
     def __float__(self) -> float:
         self._tensor.warn_of_leaving("a Python float")
-        return float(self._tensor.value())
+        return float(self._seen().value())
 
     def __int__(self) -> int:
-        return int(self._tensor)
+        return int(self._seen())
 
     def __index__(self) -> int:
-        return self._tensor.__index__()
+        return self._seen().__index__()
 
     def __bool__(self) -> bool:
-        return bool(self._tensor)
+        return bool(self._seen())
 
     def __format__(self, spec: str) -> str:
-        return format(self._tensor, spec)
+        return format(self._seen(), spec)
 
     def __str__(self) -> str:
-        return str(self._tensor)
+        return str(self._seen())
 
     def __repr__(self) -> str:
         shown = np.array2string(np.asarray(self.value()), separator=", ", threshold=100)
@@ -162,6 +170,11 @@ class Variable(ArrayMethods):
         return self._replace(np.subtract(self.value(), _plain(delta)), "assign_sub")
 
     def _replace(self, value: Any, method: str) -> Variable:
+        if emitter() is not RECORDER:
+            raise TapeError(
+                f"{self.name}.{method} inside a traced function would happen once, while it is traced",
+                "return the new value, and assign it outside",
+            )
         if np.shape(value) != self.shape:
             raise ShapeError(
                 f"{self.name}.{method}: shape {np.shape(value)} does not fit the variable's shape {self.shape}",

@@ -87,12 +87,13 @@ def infer(op: Op, operands: tuple[Operand, ...], params: Params) -> tuple[ArrayA
 
 def literal(value: bool | int | float | np.generic, dtype: np.dtype | None = None) -> Literal:
     """A literal of the given dtype (default: NumPy's for the Python type)."""
+    number: Any = value
     if isinstance(value, np.generic):
-        dtype, value = dtype or value.dtype, value.item()
-    dtype = dtype or _PYTHON_DTYPES[type(value)]
-    if dtype is not _FLOAT64 or type(value) is not float:
-        value = dtype.type(value).item()
-    return Literal(value, _scalar_aval(dtype))
+        dtype, number = dtype or value.dtype, value.item()
+    dtype = dtype or _PYTHON_DTYPES[type(number)]
+    if dtype is not _FLOAT64 or type(number) is not float:
+        number = dtype.type(number).item()
+    return Literal(number, _scalar_aval(dtype))
 
 
 @lru_cache(maxsize=64)

@@ -32,6 +32,8 @@ class Op(Protocol):
 
     name: str
 
+    def __hash__(self) -> int: ...
+
     @property
     def size_params(self) -> tuple[str, ...]: ...
 

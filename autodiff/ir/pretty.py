@@ -1,10 +1,10 @@
 """Blocks as text: one line an instruction, names from hints, stable from run to run.
 
-    (x: f64[3], w: f64[3]) {
-      v0: f64[3] = mul x w
-      v1: f64[] = sum[axes=(0,)] v0
-      return v1
-    }
+(x: f64[3], w: f64[3]) {
+  v0: f64[3] = mul x w
+  v1: f64[] = sum[axes=(0,)] v0
+  return v1
+}
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from typing import Any
 
 from autodiff.frontends.surface import reductions
 from autodiff.frontends.surface.common import lift
-from autodiff.frontends.surface.table import SCIPY
 from autodiff.ops import arithmetic as ar
+from autodiff.ops import special
 from autodiff.ops import transcendental as tr
 from autodiff.ops.families import add, equal, logical_and, logical_not, mul, neg, not_equal, select
 
@@ -28,25 +28,36 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
+    "bessel_i0",
+    "bessel_i1",
+    "betainc",
     "ceil",
     "cos",
     "cosh",
     "cumprod",
     "cumsum",
+    "digamma",
     "divide",
     "divide_no_nan",
     "equal",
+    "erf",
+    "erfc",
+    "erfcinv",
+    "erfinv",
     "exp",
     "expm1",
     "floor",
     "greater",
     "greater_equal",
+    "igamma",
+    "igammac",
     "is_finite",
     "is_inf",
     "is_nan",
     "l2_normalize",
     "less",
     "less_equal",
+    "lgamma",
     "log",
     "log1p",
     "log_sigmoid",
@@ -57,8 +68,10 @@ __all__ = [
     "minimum",
     "mod",
     "multiply",
+    "ndtri",
     "negative",
     "not_equal",
+    "polygamma",
     "pow",
     "reciprocal",
     "reduce_all",
@@ -85,7 +98,9 @@ __all__ = [
     "subtract",
     "tan",
     "tanh",
+    "xlog1py",
     "xlogy",
+    "zeta",
 ]
 
 subtract, multiply, divide, negative, mod, pow = ar.sub, mul, ar.div, neg, ar.mod, tr.power
@@ -99,7 +114,11 @@ exp, expm1, log, log1p, sqrt = tr.exp, tr.expm1, tr.log, tr.log1p, tr.sqrt
 sin, cos, tan, asin, acos, atan, atan2 = tr.sin, tr.cos, tr.tan, tr.arcsin, tr.arccos, tr.arctan, tr.arctan2
 sinh, cosh, tanh, asinh, acosh, atanh = tr.sinh, tr.cosh, tr.tanh, tr.arcsinh, tr.arccosh, tr.arctanh
 sigmoid, softplus = tr.sigmoid, tr.softplus
-xlogy, log_sigmoid = SCIPY["xlogy"], SCIPY["log_expit"]
+xlogy, xlog1py, log_sigmoid = special.xlogy, special.xlog1py, special.log_expit
+erf, erfc, erfinv, erfcinv, ndtri = special.erf, special.erfc, special.erfinv, special.erfcinv, special.ndtri
+lgamma, digamma, polygamma, zeta = special.gammaln, special.digamma, special.polygamma, special.zeta
+igamma, igammac, betainc = special.gammainc, special.gammaincc, special.betainc
+bessel_i0, bessel_i1 = special.i0, special.i1
 
 
 def squared_difference(x: Any, y: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.errors import DTypeError
+from autodiff.ir.build import literal
 from autodiff.ir.core import OPERATORS, Operand
 from autodiff.ops.families import (
     Elementwise,
@@ -71,7 +72,8 @@ trunc = Elementwise("trunc", np.trunc, "trunc({0})", (None,), variants=UNCHANGED
 
 
 def _half_at_tie(ahead: Any, x: Any, y: Any) -> Any:
-    return select(equal(x, y), 0.5, select(ahead, 1.0, 0.0))
+    # Two numbers of the text have no dtype of their own: one of them takes that of the operands.
+    return select(equal(x, y), 0.5, select(ahead, literal(1.0, x.aval.dtype), 0.0))
 
 
 maximum = Elementwise(
@@ -126,12 +128,8 @@ less = Elementwise("less", np.less, "({0} < {1})", (None, None), blocked=(0, 1))
 less_equal = Elementwise("less_equal", np.less_equal, "({0} <= {1})", (None, None), blocked=(0, 1))
 greater = Elementwise("greater", np.greater, "({0} > {1})", (None, None), blocked=(0, 1))
 greater_equal = Elementwise("greater_equal", np.greater_equal, "({0} >= {1})", (None, None), blocked=(0, 1))
-logical_or = Elementwise(
-    "logical_or", np.logical_or, "({0} | {1})", (None, None), types=bool_types, blocked=(0, 1)
-)
-logical_xor = Elementwise(
-    "logical_xor", np.logical_xor, "({0} ^ {1})", (None, None), types=bool_types, blocked=(0, 1)
-)
+logical_or = Elementwise("logical_or", np.logical_or, "({0} | {1})", (None, None), types=bool_types, blocked=(0, 1))
+logical_xor = Elementwise("logical_xor", np.logical_xor, "({0} ^ {1})", (None, None), types=bool_types, blocked=(0, 1))
 NEVER, ALWAYS = dict.fromkeys("biu", "({0} != {0})"), dict.fromkeys("biu", "({0} == {0})")
 
 isnan = Elementwise("isnan", np.isnan, "isnan({0})", (None,), blocked=(0,), variants=NEVER)
@@ -169,7 +167,9 @@ def _on_bools(op: Elementwise) -> Callable[..., Any]:
         for a in args:
             dtype = a.aval.dtype if isinstance(a, Operand) else np.asarray(a).dtype
             if dtype != np.bool_:
-                raise DTypeError(f"{op.name}: & | ^ ~ work on bool arrays, not on {dtype}", "compare first: (x > 0) & ...")
+                raise DTypeError(
+                    f"{op.name}: & | ^ ~ work on bool arrays, not on {dtype}", "compare first: (x > 0) & ..."
+                )
         return op(*args)
 
     return operator

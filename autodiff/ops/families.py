@@ -34,9 +34,10 @@ from autodiff.errors import InternalError, NotDifferentiableError, ShapeError
 from autodiff.ir.aval import ArrayAval, Shape
 from autodiff.ir.build import emitter, literal
 from autodiff.ir.dims import Dims, DimShape
-from autodiff.ops.op import Active, Arrays, Cast, Example, Masked, Op, cast, promoted
+from autodiff.ops.op import Active, Arrays, Example, Masked, Op
+from autodiff.ops.op import cast as cast  # one of the ops of the calculus below, needed by `Op` itself
+from autodiff.ops.op import promoted as promoted
 from autodiff.ops.promotion import Types, bool_types, common_types, select_types, ufunc_types
-
 
 # ---- elementwise -------------------------------------------------------------------------
 
@@ -113,9 +114,7 @@ class Elementwise(Op):
 
     def vjp(self, ct: Any, y: Any, operands: Sequence[Any], params: dict[str, Any], active: Active) -> list[Any]:
         ct, mask = ct if isinstance(ct, Masked) else (ct, None)
-        return [
-            self._pull(k, ct, mask, y, operands) if wanted else None for k, wanted in enumerate(active)
-        ]
+        return [self._pull(k, ct, mask, y, operands) if wanted else None for k, wanted in enumerate(active)]
 
     def _pull(self, k: int, ct: Any, mask: Any, y: Any, operands: Sequence[Any]) -> Any:
         """The cotangent of operand k: masked, and added up to its shape."""
@@ -295,13 +294,13 @@ def _reshape_shape(x: Shape, *, shape: Shape) -> Shape:
 add = Elementwise(
     "add", np.add, "({0} + {1})", (lambda z, x, y: 1.0, lambda z, x, y: 1.0), variants={"b": "({0} | {1})"}
 )
-mul = Elementwise("mul", np.multiply, "({0} * {1})", (lambda z, x, y: y, lambda z, x, y: x), variants={"b": "({0} & {1})"})
+mul = Elementwise(
+    "mul", np.multiply, "({0} * {1})", (lambda z, x, y: y, lambda z, x, y: x), variants={"b": "({0} & {1})"}
+)
 neg = Elementwise("neg", np.negative, "(-{0})", (lambda y, x: -1.0,))
 not_equal = Elementwise("not_equal", np.not_equal, "({0} != {1})", (None, None), blocked=(0, 1))
 equal = Elementwise("equal", np.equal, "({0} == {1})", (None, None), blocked=(0, 1))
-logical_and = Elementwise(
-    "logical_and", np.logical_and, "({0} & {1})", (None, None), types=bool_types, blocked=(0, 1)
-)
+logical_and = Elementwise("logical_and", np.logical_and, "({0} & {1})", (None, None), types=bool_types, blocked=(0, 1))
 logical_not = Elementwise("logical_not", np.logical_not, "(not {0})", (None,), types=bool_types, blocked=(0,))
 select = Elementwise(
     "select",
@@ -360,7 +359,8 @@ reshape = Movement(
 
 @lru_cache(maxsize=64)
 def _sum_dtype(dtype: np.dtype) -> np.dtype:
-    return np.sum(np.zeros(1, dtype)).dtype
+    found: np.dtype = np.sum(np.zeros(1, dtype)).dtype
+    return found
 
 
 def broadcast_to(x: Any, shape: Shape) -> Any:
@@ -388,5 +388,3 @@ def full(aval: ArrayAval, value: float) -> Any:
     """A constant array of this aval."""
     zero = emitter().lift(literal(value, aval.dtype))
     return broadcast(zero, shape=aval.shape, dims=()) if aval.shape else zero
-
-

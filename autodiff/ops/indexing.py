@@ -68,6 +68,7 @@ def _scatter_numpy(updates: Any, indices: Any, *, shape: Shape, axis: int) -> An
 _SCALAR, _ONE, _TABLE = np.array(-2), np.array([2, 0, 2]), np.array([[1, 0], [2, -1]])
 _LONG = np.array([5, -1, 0, 11, 5, 5, 3, 2, -12, 1, 7, 11])
 
+
 def _scatter_axes(d: Dims, operands: Sequence[DimShape], result: Shape, *, shape: Shape, axis: int) -> DimShape:
     # Most often the transpose of `take`: the axis has the size of the one that was taken from.
     updates, indices = operands

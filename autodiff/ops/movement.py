@@ -55,9 +55,7 @@ def _slice_shape(x: Shape, *, starts: Shape, limits: Shape, steps: Shape) -> Sha
     return tuple(len(range(*t)) for t in zip(starts, limits, steps, strict=True))
 
 
-def _slice_axes(
-    d: Dims, x: DimShape, result: Shape, *, starts: Shape, limits: Shape, steps: Shape
-) -> DimShape:
+def _slice_axes(d: Dims, x: DimShape, result: Shape, *, starts: Shape, limits: Shape, steps: Shape) -> DimShape:
     return tuple(dim if n == dim.size else d.fresh(n) for dim, n in zip(x, result, strict=True))
 
 

@@ -258,12 +258,18 @@ def _dims_without_axis(d: Dims, operands: Sequence[DimShape], result: Any, *, ax
 
 
 argmax = Call(
-    "argmax", lambda x, *, axis: np.argmax(x, axis=axis), _without_axis, argmax_loop,
+    "argmax",
+    lambda x, *, axis: np.argmax(x, axis=axis),
+    _without_axis,
+    argmax_loop,
     axes=_dims_without_axis,
     examples=_AXES,
 )
 argmin = Call(
-    "argmin", lambda x, *, axis: np.argmin(x, axis=axis), _without_axis, argmin_loop,
+    "argmin",
+    lambda x, *, axis: np.argmin(x, axis=axis),
+    _without_axis,
+    argmin_loop,
     axes=_dims_without_axis,
     examples=_AXES,
 )

@@ -135,4 +135,3 @@ relu = Elementwise(
 )
 
 OPERATORS["pow"] = power
-

@@ -7,7 +7,7 @@ in the new block and returns what replaces the result, or None.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ from autodiff.ops.transcendental import logaddexp, power, softplus, sqrt
 from autodiff.passes.rewrite import rewrite
 
 Producers = dict[Any, Instr]
-Rewrite = Callable[[Any, tuple[Any, ...], dict[str, Any], Producers], Any]
+Rewrite = Callable[[Any, tuple[Any, ...], Mapping[str, Any], Producers], Any]
 
 
 def simplify(block: Block) -> Block:
@@ -90,7 +90,7 @@ def _constant(x: Any, producers: Producers) -> Any:
     return made.operands[0].value if made is not None and isinstance(made.operands[0], Literal) else None
 
 
-def _mul(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], producers: Producers) -> Any:
+def _mul(aval: Any, operands: tuple[Any, ...], params: Mapping[str, Any], producers: Producers) -> Any:
     for x, other in (operands, operands[::-1]):
         number = _constant(x, producers)
         if number == 1 and not isinstance(number, bool):
@@ -100,16 +100,16 @@ def _mul(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], producers
     return None
 
 
-def _div(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], producers: Producers) -> Any:
+def _div(aval: Any, operands: tuple[Any, ...], params: Mapping[str, Any], producers: Producers) -> Any:
     return operands[0] if _constant(operands[1], producers) == 1 else None
 
 
-def _neg(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], producers: Producers) -> Any:
+def _neg(aval: Any, operands: tuple[Any, ...], params: Mapping[str, Any], producers: Producers) -> Any:
     made = _source(operands[0], neg, producers)
     return None if made is None else made.operands[0]
 
 
-def _add(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], producers: Producers) -> Any:
+def _add(aval: Any, operands: tuple[Any, ...], params: Mapping[str, Any], producers: Producers) -> Any:
     for x, other in (operands, operands[::-1]):
         made = _source(x, neg, producers)
         if made is not None and aval.dtype.kind != "b":
@@ -117,19 +117,19 @@ def _add(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], producers
     return None
 
 
-def _sub(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], producers: Producers) -> Any:
+def _sub(aval: Any, operands: tuple[Any, ...], params: Mapping[str, Any], producers: Producers) -> Any:
     number = _constant(operands[1], producers)
     return operands[0] if number == 0 and not np.signbit(number) and aval.dtype.kind == "f" else None
 
 
-def _logaddexp(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], producers: Producers) -> Any:
+def _logaddexp(aval: Any, operands: tuple[Any, ...], params: Mapping[str, Any], producers: Producers) -> Any:
     for x, other in (operands, operands[::-1]):
         if _constant(x, producers) == 0:
             return softplus(other)
     return None
 
 
-def _pow(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], producers: Producers) -> Any:
+def _pow(aval: Any, operands: tuple[Any, ...], params: Mapping[str, Any], producers: Producers) -> Any:
     """The exponents for which NumPy's `**` itself does not call pow, and 3."""
     x, number = operands[0], _constant(operands[1], producers)
     if number is None or aval.dtype.kind != "f":
@@ -145,7 +145,7 @@ def _pow(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], producers
     return sqrt(x) if number == 0.5 else None
 
 
-def _select(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], producers: Producers) -> Any:
+def _select(aval: Any, operands: tuple[Any, ...], params: Mapping[str, Any], producers: Producers) -> Any:
     pred, x, y = operands
     negated = _source(pred, logical_not, producers)
     if negated is not None:
@@ -157,19 +157,19 @@ def _select(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], produc
     return x if x is y else None
 
 
-def _first(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], producers: Producers) -> Any:
+def _first(aval: Any, operands: tuple[Any, ...], params: Mapping[str, Any], producers: Producers) -> Any:
     return operands[0]
 
 
-def _and(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], producers: Producers) -> Any:
+def _and(aval: Any, operands: tuple[Any, ...], params: Mapping[str, Any], producers: Producers) -> Any:
     return operands[0] if operands[0] is operands[1] else None
 
 
-def _cast(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], producers: Producers) -> Any:
+def _cast(aval: Any, operands: tuple[Any, ...], params: Mapping[str, Any], producers: Producers) -> Any:
     return operands[0] if operands[0].aval.dtype == params["dtype"] else None
 
 
-def _reduction(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], producers: Producers) -> Any:
+def _reduction(aval: Any, operands: tuple[Any, ...], params: Mapping[str, Any], producers: Producers) -> Any:
     """Along no axes there is nothing to combine."""
     if params["axes"]:
         return None
@@ -177,7 +177,7 @@ def _reduction(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], pro
     return x if x.aval.dtype == aval.dtype else cast(x, dtype=aval.dtype)
 
 
-def _reshape(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], producers: Producers) -> Any:
+def _reshape(aval: Any, operands: tuple[Any, ...], params: Mapping[str, Any], producers: Producers) -> Any:
     (x,) = operands
     if x.aval.shape == aval.shape:
         return x
@@ -185,7 +185,7 @@ def _reshape(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], produ
     return None if made is None else reshape(made.operands[0], shape=aval.shape)
 
 
-def _transpose(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], producers: Producers) -> Any:
+def _transpose(aval: Any, operands: tuple[Any, ...], params: Mapping[str, Any], producers: Producers) -> Any:
     (x,), perm = operands, params["perm"]
     if perm == tuple(range(len(perm))):
         return x
@@ -198,7 +198,7 @@ def _transpose(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], pro
     return transpose(made.operands[0], perm=composed)
 
 
-def _broadcast(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], producers: Producers) -> Any:
+def _broadcast(aval: Any, operands: tuple[Any, ...], params: Mapping[str, Any], producers: Producers) -> Any:
     (x,), dims = operands, params["dims"]
     if x.aval.shape == aval.shape and dims == tuple(range(aval.ndim)):
         return x
@@ -209,7 +209,7 @@ def _broadcast(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], pro
     return broadcast(made.operands[0], shape=aval.shape, dims=composed)
 
 
-def _slice(aval: Any, operands: tuple[Any, ...], params: dict[str, Any], producers: Producers) -> Any:
+def _slice(aval: Any, operands: tuple[Any, ...], params: Mapping[str, Any], producers: Producers) -> Any:
     return operands[0] if operands[0].aval.shape == aval.shape and set(params["steps"]) <= {1} else None
 
 

@@ -44,11 +44,12 @@ def _meant(op: Any, operands: tuple[Any, ...], made: dict[Any, Instr]) -> Any:
     inner = made.get(operands[0]) if operands and not isinstance(operands[0], Literal) else None
     if inner is None:
         return None
-    if op is log and inner.op is sigmoid:
+    made_by: Any = inner.op
+    if op is log and made_by is sigmoid:
         return neg(softplus(neg(inner.operands[0])))
-    if op is log and inner.op is add:
+    if op is log and made_by is add:
         return _softplus_of(inner.operands, made)
-    if op is log1p and inner.op is exp:
+    if op is log1p and made_by is exp:
         return softplus(inner.operands[0])
     if op is sqrt and _is_square(inner):
         return absolute(inner.operands[0])
@@ -58,14 +59,15 @@ def _meant(op: Any, operands: tuple[Any, ...], made: dict[Any, Instr]) -> Any:
 def _softplus_of(terms: tuple[Any, ...], made: dict[Any, Instr]) -> Any:
     """softplus(x) when the terms are 1 and exp(x)."""
     for one, other in (terms, terms[::-1]):
-        source = None if isinstance(other, Literal) else made.get(other)
+        source: Any = None if isinstance(other, Literal) else made.get(other)
         if isinstance(one, Literal) and one.value == 1 and source is not None and source.op is exp:
             return softplus(source.operands[0])
     return None
 
 
 def _is_square(instr: Instr) -> bool:
-    if instr.op is mul:
+    op: Any = instr.op
+    if op is mul:
         return instr.operands[0] is instr.operands[1]
-    exponent = instr.operands[1] if instr.op is power else None
-    return instr.op is square or (isinstance(exponent, Literal) and exponent.value == 2)
+    exponent = instr.operands[1] if op is power else None
+    return op is square or (isinstance(exponent, Literal) and exponent.value == 2)

@@ -30,10 +30,13 @@ class CacheInfo:
     interpreted_runs: int = 0
 
     def __str__(self) -> str:
-        text = f"{self.compiled} kernels compiled, found again {self.hits} times, run {self.runs} times"
-        if self.interpreted_runs:
-            text += f"; {self.interpreted_runs} runs interpreted"
-        return text + (f"; {self.evicted} kernels evicted" if self.evicted else "")
+        parts = [f"{_counted(self.compiled, 'kernel')} compiled, found again {_counted(self.hits, 'time')}"]
+        parts.append(f"{_counted(self.runs, 'run')} by kernels, {self.interpreted_runs} interpreted")
+        return "; ".join(parts + ([f"{_counted(self.evicted, 'kernel')} evicted"] if self.evicted else []))
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 class KernelCache:

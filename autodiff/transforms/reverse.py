@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from autodiff.errors import InternalError
 from autodiff.ir.aval import is_differentiable
 from autodiff.ir.build import building, inline, literal
 from autodiff.ir.core import Block, Instr, Literal, Operand, Value
@@ -86,6 +87,8 @@ def _unmasked(ct: Any, source: Any) -> Any:
     if ct is None:
         return zeros_like(source.aval)
     ct = _plain(ct)
+    if ct.aval != source.aval:
+        raise InternalError(f"a rule gave a cotangent {ct.aval} to a value {source.aval}")
     _name(ct, source)
     return ct
 

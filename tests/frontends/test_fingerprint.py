@@ -492,3 +492,22 @@ def test_the_short_cut_notices(jit, monkeypatch):
             np.testing.assert_allclose(f(A), k * settings["scale"] * data.mean() * A + offsets)
             step()
         np.testing.assert_allclose(f(A), k * settings["scale"] * data.mean() * A + offsets)
+
+
+def test_a_variable_that_is_operand_and_number_at_once():
+    v = ad.Variable(2.0)
+    f = ad.jit(lambda x: v * x * float(v))
+    assert f(1.0) == 4.0
+    v.assign(3.0)
+    assert f(1.0) == 9.0
+
+
+def test_assigning_inside_a_traced_function_is_refused():
+    v = ad.Variable(2.0)
+
+    def f(x):
+        v.assign(1.0)
+        return v * x
+
+    with pytest.raises(RuntimeError, match="would happen once"):
+        ad.jit(f)(1.0)

@@ -55,7 +55,14 @@ def test_hints_become_identifiers(hint, name):
 
 @pytest.mark.parametrize(
     ("value", "dtype", "text"),
-    [(1.5, "f8", "1.5"), (1.5, "f4", "1.5:f32"), (2, "i8", "2"), (2, "u1", "2:u8"), (True, "?", "True"), (-0.0, "f8", "-0.0")],
+    [
+        (1.5, "f8", "1.5"),
+        (1.5, "f4", "1.5:f32"),
+        (2, "i8", "2"),
+        (2, "u1", "2:u8"),
+        (True, "?", "True"),
+        (-0.0, "f8", "-0.0"),
+    ],
 )
 def test_literals_say_their_dtype_unless_it_is_pythons(value, dtype, text):
     assert format_literal(literal(value, np.dtype(dtype))) == text

@@ -62,7 +62,10 @@ def test_literals_matter_names_do_not():
 
 
 def test_static_params_matter():
-    assert of(lambda x: fa.reduce_sum(x, axes=(0,)), (10, 10)).text != of(lambda x: fa.reduce_sum(x, axes=(1,)), (10, 10)).text
+    assert (
+        of(lambda x: fa.reduce_sum(x, axes=(0,)), (10, 10)).text
+        != of(lambda x: fa.reduce_sum(x, axes=(1,)), (10, 10)).text
+    )
 
 
 def test_starts_of_slices_are_taken_out():

@@ -33,7 +33,10 @@ def test_jvp_against_differences(name):
         check_differences([found], [expected], str(sample))
         stepped = complex_step(f, sample.arrays, wrt, tangents)
         # abs, maximum and their kind have complex versions that are not analytic: another function.
-        if stepped is not None and np.allclose(stepped[0], np.where(np.isnan(expected), stepped[0], expected), 1e-5, 1e-7):
+        if stepped is None:
+            continue
+        sure = ~np.isnan(expected)
+        if np.allclose(np.asarray(stepped[0])[sure], expected[sure], 1e-5, 1e-7):
             size = 1e-12 * np.max(np.abs(stepped[0]), initial=0.0)
             np.testing.assert_allclose(found, stepped[0], rtol=1e-12, atol=size, err_msg=str(sample))
 

@@ -35,7 +35,7 @@ def before_and_after(block, rewrite):
 def algebra(x, y):
     return (
         (x * 1.0) + (-y),
-        -(-x),
+        fa.neg(-x),
         fa.times(x, -1.0),
         x / 1.0,
         x**2.0 + x**3.0 + x**0.5 + x**-1.0,

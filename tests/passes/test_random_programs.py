@@ -1,6 +1,5 @@
 """Passes and kernels keep what random programs compute, and what their adjoints compute."""
 
-
 import pytest
 from derivatives import check_differences, check_modes_agree, directions, richardson
 from kernels import Kernel, agree, close
@@ -73,7 +72,10 @@ def test_jvp_against_differences(seed):
     check_differences(found, richardson(lambda *a: run(block, a), args, wrt, tangents), str(seed))
 
 
-@pytest.mark.parametrize(("seed", "by"), [*((k, "native") for k in range(1000, 1020)), (1000, "numba"), (1001, "numba")])
+COMPILED = [*((k, "native") for k in range(1000, 1020)), (1000, "numba"), (1001, "numba")]
+
+
+@pytest.mark.parametrize(("seed", "by"), COMPILED)
 def test_compiled_agrees(seed, by):
     block, args = program(seed, size=12)
     cts = directions(run(block, args), range(len(block.results)), seed=seed)

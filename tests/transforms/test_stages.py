@@ -6,8 +6,11 @@ from kernels import Kernel, close
 from programs_small import PROGRAMS, arguments, floats, traced
 
 from autodiff.backends.interpreter import run
+from autodiff.ir.aval import aval_of
+from autodiff.ir.build import building
 from autodiff.ir.pretty import pretty
 from autodiff.ir.signature import signature
+from autodiff.ops.families import reduce_sum
 from autodiff.passes.pipeline import optimize
 from autodiff.transforms.forward import jvp
 from autodiff.transforms.reverse import value_and_gradient, vjp
@@ -49,16 +52,12 @@ def test_vjp(name, golden):
 
 def test_gradient_of_gradient(golden):
     first = value_and_gradient(traced("chain"), [0])
-    # The second derivative along the seed: the gradient of the gradient's first result is not asked for.
     golden(pretty(optimize(vjp(first, [0]))), "chain_second_order")
 
 
-def test_derivatives_have_one_signature_for_all_sizes():
-    def text(name):
-        return signature(optimize(value_and_gradient(traced(name), floats(name)))).text
-
-    assert text("chain") == text("chain")
-    assert len({text(name) for name in PROGRAMS}) == len(PROGRAMS)
+def test_programs_have_signatures_of_their_own():
+    texts = {signature(optimize(value_and_gradient(traced(name), floats(name)))).text for name in PROGRAMS}
+    assert len(texts) == len(PROGRAMS)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -67,7 +66,8 @@ def test_sources_are_python(name):
 
 
 def test_unconnected_parameter_has_zero_gradient():
-    _, ct_w, ct_x, ct_y = run(value_and_gradient(traced("regression"), [0, 1, 2]), arguments("regression"))
-    assert all(np.any(ct) for ct in (ct_w, ct_x, ct_y))
-    target = run(value_and_gradient(traced("softmax_loss"), [1]), arguments("softmax_loss"))[1]
-    assert target.shape == (20, 10)
+    with building([aval_of(np.zeros(3))] * 2) as b:
+        block = b.block([reduce_sum(b.params[0], axes=(0,))])
+    _, ct_x, ct_y = run(value_and_gradient(block, [0, 1]), [np.ones(3), np.ones(3)])
+    assert ct_x.tolist() == [1.0, 1.0, 1.0]
+    assert ct_y.tolist() == [0.0, 0.0, 0.0]

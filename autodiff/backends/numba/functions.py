@@ -18,13 +18,11 @@ from autodiff.ops.op import OPS, Call
 from autodiff.ops.ordering import merge_runs
 from autodiff.ops.reduction import split_axis
 
-FROM_NUMPY = {
-    name: getattr(np, name)
-    for name in (
-        "exp expm1 exp2 log log1p log2 log10 sqrt cbrt sin cos tan arcsin arccos arctan arctan2 sinh cosh tanh "
-        "arcsinh arccosh arctanh hypot power fmod floor ceil rint trunc sign isnan isinf isfinite"
-    ).split()
-}
+NUMPY_NAMES = (
+    "exp expm1 exp2 log log1p log2 log10 sqrt cbrt sin cos tan arcsin arccos arctan arctan2 sinh cosh tanh "
+    "arcsinh arccosh arctanh hypot power fmod floor ceil rint trunc sign isnan isinf isfinite"
+)
+FROM_NUMPY = {name: getattr(np, name) for name in NUMPY_NAMES.split()}
 exp, log1p = np.exp, np.log1p
 
 

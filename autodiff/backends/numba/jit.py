@@ -9,13 +9,15 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import numba
-import numpy as np
 
 from autodiff.backends.numba import special_functions, vector_math
 from autodiff.backends.numba.functions import LOOPS, OWN, PYTHON, plus
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # No 'nnan', 'ninf' or 'fast': isnan must survive.
 FLAGS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "fastmath": {"contract"}}

@@ -48,7 +48,9 @@ from autodiff.ops.families import Elementwise, Reduction
 from autodiff.ops.op import Cast
 
 CHUNK = 4096
-DTYPE_NAMES = {short_dtype(np.dtype(t)): np.dtype(t) for t in ("f8", "f4", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1")}
+DTYPE_NAMES = {
+    short_dtype(np.dtype(t)): np.dtype(t) for t in ("f8", "f4", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1")
+}
 
 
 def print_source(plan: KernelPlan, name: str = "kernel") -> str:

@@ -295,6 +295,6 @@ def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 def missing(name: str) -> NotDifferentiableError:
     """The error for a function autodiff has no rule for, with the nearest one it has."""
     known = [f"np.{f.__name__}" for f in (*UFUNCS, *FUNCTIONS)]
-    near = difflib.get_close_matches(name, known, 1)
+    near = difflib.get_close_matches(name, known, 1, cutoff=0.85)
     hint = f"the nearest that has one is {near[0]}" if near else "write it with functions that have one"
     return NotDifferentiableError(f"{name} has no rule in autodiff", f"{hint}, or compute it before, on plain arrays")

@@ -31,8 +31,10 @@ SMOOTH = {
     "nanmin": (lambda x: np.nanmin(holes(x)), [X]),
 }
 CONSTANT = {
-    **{f"{name} of all axes": (lambda x, name=name: getattr(np, name)(x), [M]) for name in
-       ("nansum", "nanprod", "nanmean", "nanvar", "nanstd", "nanmax", "nanmin", "nanargmax", "nanargmin")},
+    **{
+        f"{name} of all axes": (lambda x, name=name: getattr(np, name)(x), [M])
+        for name in ("nansum", "nanprod", "nanmean", "nanvar", "nanstd", "nanmax", "nanmin", "nanargmax", "nanargmin")
+    },
     "nanargmax axis": (lambda x: np.nanargmax(x, axis=1), [M]),
     "nanargmin axis": (lambda x: np.nanargmin(x, axis=0, keepdims=True), [M]),
     "nansum of integers": (lambda x: np.nansum(x, axis=0), [np.arange(6).reshape(2, 3)]),

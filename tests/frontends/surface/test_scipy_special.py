@@ -16,10 +16,14 @@ from autodiff.ops.special import SCIPY_NAMES, polygamma
 X, P = np.array([-1.3, -0.2, 0.4, 1.9]), np.array([0.07, 0.4, 0.93])
 A, B = np.array([0.3, 1.4, 6.0]), np.array([2.5, 0.6, 1.1])
 
+REAL = "erf erfc erfcx ndtr log_ndtr j0 j1 i0 i1 i0e i1e expit log_expit"
+PARTS = "erfcinv ndtri logit entr gammaln gamma digamma psi"
+PAIRS = "beta betaln rel_entr kl_div xlogy xlog1py"
+
 CALLS = {
-    **{name: (getattr(sp, name), [X]) for name in "erf erfc erfcx ndtr log_ndtr j0 j1 i0 i1 i0e i1e expit log_expit".split()},
-    **{name: (getattr(sp, name), [P]) for name in "erfcinv ndtri logit entr gammaln gamma digamma psi".split()},
-    **{name: (getattr(sp, name), [A, B]) for name in "beta betaln rel_entr kl_div xlogy xlog1py".split()},
+    **{name: (getattr(sp, name), [X]) for name in REAL.split()},
+    **{name: (getattr(sp, name), [P]) for name in PARTS.split()},
+    **{name: (getattr(sp, name), [A, B]) for name in PAIRS.split()},
     "erfinv": (sp.erfinv, [P - 0.5]),
     "gamma of negative numbers": (sp.gamma, [np.array([-0.5, -2.3])]),
     "digamma of negative numbers": (sp.digamma, [np.array([-0.5, -2.3])]),
