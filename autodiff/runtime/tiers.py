@@ -109,5 +109,3 @@ def as_kernel_argument(x: Any, aval: ArrayAval) -> Any:
     if flags.c_contiguous and flags.aligned and flags.writeable:
         return x
     return np.array(x, aval.dtype, order="C")
-
-

@@ -367,4 +367,3 @@ class _Nest:
         address = self.p.address(Access(buffer, kept), self.loops)
         acc = self.p.load(address, buffer.dtype)
         self.b.store(self.p._stored(self.p.scalar.expression(combine, (acc, value))), address)
-

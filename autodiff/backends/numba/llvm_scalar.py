@@ -16,8 +16,10 @@ import numpy as np
 from llvmlite import ir
 
 from autodiff.backends.numba.fuse import NoKernel
+from autodiff.backends.numba.special_symbols import symbol
 from autodiff.backends.numba.vector_formulas import FORMULAS
 from autodiff.backends.numba.vector_value import Value
+from autodiff.ops.special import CALLED
 
 BOOL = np.dtype(np.bool_)
 CONTRACT = ("contract",)
@@ -31,7 +33,11 @@ TYPES: dict[np.dtype, ir.Type] = {
 INTRINSICS = {"sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "rint": "rint", "trunc": "trunc"}
 LIBRARY = {"cbrt": 1, "hypot": 2}  # from the C library: no vector versions
 COMPARISONS: dict[type, str] = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
-ARITHMETIC: dict[type, tuple[str, str]] = {ast.Add: ("fadd", "add"), ast.Sub: ("fsub", "sub"), ast.Mult: ("fmul", "mul")}
+ARITHMETIC: dict[type, tuple[str, str]] = {
+    ast.Add: ("fadd", "add"),
+    ast.Sub: ("fsub", "sub"),
+    ast.Mult: ("fmul", "mul"),
+}
 LOGIC: dict[type, str] = {ast.BitAnd: "and_", ast.BitOr: "or_", ast.BitXor: "xor"}
 
 
@@ -153,6 +159,8 @@ class ScalarPrinter:
             return Scalar(Value(self.b, x.ir).intrinsic(INTRINSICS[name]).ir, x.dtype)
         if name in LIBRARY:
             return self._library(name, operands)
+        if name in CALLED and name != "zeta":
+            return self._special(name, operands)
         raise NoKernel(f"no native code for {name}")
 
     def _formula(self, name: str, operands: list[Scalar]) -> ir.Value:
@@ -177,6 +185,15 @@ class ScalarPrinter:
         if symbol not in module.globals:
             ir.Function(module, ir.FunctionType(kind, [kind] * len(operands)), symbol)
         return Scalar(self.b.call(module.globals[symbol], [o.ir for o in operands]), operands[0].dtype)
+
+    def _special(self, name: str, operands: list[Scalar]) -> Scalar:
+        """One of SciPy's, in float64; rounded once."""
+        real, module, name = ir.DoubleType(), self.b.module, symbol(name)
+        if name not in module.globals:
+            ir.Function(module, ir.FunctionType(real, [real] * len(operands) + [ir.IntType(32)]), name)
+        wide = [self.cast(o, np.dtype("f8")).ir for o in operands]
+        found = self.b.call(module.globals[name], [*wide, ir.IntType(32)(0)])
+        return self.cast(Scalar(found, np.dtype("f8")), operands[0].dtype)
 
     def plus(self, x: Scalar, y: Scalar) -> Scalar:
         """x + y, with leave to be reordered."""

@@ -40,14 +40,22 @@ def register(name: str, address: int) -> None:
 @lru_cache(maxsize=1)
 def register_blas() -> None:
     """Make SciPy's BLAS known to kernels, under the names `autodiff_dgemm`, ..."""
-    blas = importlib.import_module("scipy.linalg.cython_blas")
-    get = ctypes.pythonapi.PyCapsule_GetPointer
-    get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    name = ctypes.pythonapi.PyCapsule_GetName
-    name.restype, name.argtypes = ctypes.c_char_p, [ctypes.py_object]
+    exports = c_exports("scipy.linalg.cython_blas")
     for routine in BLAS:
-        capsule = blas.__pyx_capi__[routine]
-        register(f"autodiff_{routine}", get(capsule, name(capsule)))
+        register(f"autodiff_{routine}", c_address(exports[routine]))
+
+
+def c_exports(module: str) -> dict[str, Any]:
+    """The C functions that a Cython module offers to other compilers, as capsules."""
+    return importlib.import_module(module).__pyx_capi__  # type: ignore[no-any-return]
+
+
+def c_address(capsule: Any) -> int:
+    """The address in a capsule."""
+    name, get = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
+    name.restype, name.argtypes = ctypes.c_char_p, [ctypes.py_object]
+    get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    return int(get(capsule, name(capsule)))
 
 
 class MachineCode:

@@ -14,10 +14,9 @@ signature does not contain.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-
+from typing import TYPE_CHECKING
 
 from autodiff.ir.core import Instr
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,58 +1,34 @@
-"""SciPy's special functions inside kernels: calls of its own C code.
+"""SciPy's special functions for kernels that Numba compiles: calls of its own C code.
 
-`scipy.special.cython_special` exports C functions for use by other compilers. A kernel that
-uses one refers to it by a symbol, `autodiff_<name>`, which is given its address when Numba first
-meets the name: so SciPy is imported by programs that need it only, and machine code holds no
-address of this process. float32 is computed as float64 and rounded once.
+float32 is computed as float64 and rounded once. `hurwitz_zeta` is written out here:
+`cython_special` has none.
 
-`hurwitz_zeta` is written out here: `cython_special` has none.
-
-Numba internals used: `overload`, `ExternalFunction`, llvmlite's `add_symbol`, all documented.
+Numba internals used: `overload`, `ExternalFunction`, both documented.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-import llvmlite.binding
 import numpy as np
 from numba import float32, float64, types
 from numba.core.errors import TypingError
-from numba.extending import get_cython_function_address, overload, register_jitable
+from numba.extending import overload, register_jitable
 
+from autodiff.backends.numba.fuse import NoKernel
+from autodiff.backends.numba.special_symbols import ARITY, symbol
 from autodiff.ops.special import CALLED
-
-MODULE = "scipy.special.cython_special"
-C_NAMES = {"digamma": "psi"}  # where they differ from the op's
-ARITY = {
-    **dict.fromkeys(("zeta", "beta", "betaln", "gammainc", "gammaincc", "rel_entr", "kl_div", "jv", "iv", "ive"), 2),
-    "betainc": 3,
-}
 
 
 @lru_cache(maxsize=128)
 def external(name: str, arity: int) -> Any:
-    """The C function of doubles behind `name`, as something compiled code can call.
-
-    Its last argument is Cython's and always 0.
-    """
-    symbol = f"autodiff_{name}"
-    llvmlite.binding.add_symbol(symbol, get_cython_function_address(MODULE, _exported(name, arity)))
-    return types.ExternalFunction(symbol, float64(*[float64] * arity, types.intc))
-
-
-def _exported(name: str, arity: int) -> str:
-    """The exported name of the version for doubles: fused functions have numbered ones."""
-    exports: dict[str, Any] = importlib.import_module(MODULE).__pyx_capi__
-    plain = C_NAMES.get(name, name)
-    wanted = f"double ({'double, ' * arity}int __pyx_skip_dispatch)"
-    for candidate in (plain, *(f"__pyx_fuse_{k}{plain}" for k in range(4))):
-        if candidate in exports and f'"{wanted}"' in str(exports[candidate]):
-            return candidate
-    raise TypingError(f"this SciPy exports no C function {name} of doubles")
+    """The C function behind `name`, as something compiled code can call."""
+    try:
+        return types.ExternalFunction(symbol(name), float64(*[float64] * arity, types.intc))
+    except NoKernel as reason:
+        raise TypingError(str(reason)) from reason
 
 
 def _result(*args: Any) -> Callable[..., Any]:
