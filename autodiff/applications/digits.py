@@ -202,7 +202,7 @@ def source_lines(full: bool) -> list[str]:
 def kernel_lines() -> list[str]:
     """Return how many kernels were compiled and how often they were used again."""
     return [
-        f"{title:<20} {info.compiled} compiled, reused {info.hits:,} times"
+        f"{title:<20} {info.compiled} compiled for {info.compiled + info.hits} programs, run {info.runs:,} times"
         for title, info in (("loss_and_gradient", loss_and_gradient.cache_info()), ("all together", ad.cache_info()))
     ]
 

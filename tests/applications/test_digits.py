@@ -53,7 +53,7 @@ def test_both_ways_agree(runs):
 def test_report_and_plot(tmp_path, capsys):
     assert digits.main(["--epochs", "1", "--out", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
-    for words in ("Results", "test accuracy", "compiled, reused", "plain NumPy", "digits.png"):
+    for words in ("Results", "test accuracy", "compiled for", "plain NumPy", "digits.png"):
         assert words in printed
     assert (tmp_path / "digits.png").read_bytes().startswith(b"\x89PNG")
 
