@@ -1,7 +1,7 @@
 """autodiff: exact, compiled gradients for people who write NumPy.
 
 Decorate a function (`grad`, `value_and_grad`, `jit`) or record on a `GradientTape`; both give
-one fused forward-plus-backward kernel, compiled through Numba and cached by graph.
+one fused forward-plus-backward kernel, compiled through LLVM and cached by graph.
 """
 
 from autodiff import data, errors, linalg, math, nn, testing

@@ -113,15 +113,15 @@ print(total.adjoint_ir())
 #
 # NumPy would run these instructions one after another, each over the whole array, with a temporary array for each.
 # Instead the program becomes one loop: for each element everything is computed, forward and backward, while it is still
-# in registers. The loop is compiled by Numba. Its source is ordinary Python, printed for reading:
+# in registers. LLVM compiles the loop to machine code. Here it is as ordinary Python, printed for reading:
 
 # %%
 print(total.source())
 
 # %% [markdown]
 # `x` and the gradient are the only arrays. Long sums are added up in chunks, which is faster and rounds less. The
-# factor -0.1 has become an argument (`c`): a different number there will use the same compiled kernel. The same is true
-# of the length of `x`.
+# factor -0.1 has become an argument (`c`, and `c_1` where the adjoint reads it): a different number there will use the
+# same compiled kernel. The same is true of the length of `x`.
 
 # %% [markdown]
 # ## What happens on the second call

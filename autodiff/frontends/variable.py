@@ -158,23 +158,28 @@ class Variable(ArrayMethods):
         ShapeError
             When the shape differs.
         """
+        self._refuse_in_trace("assign")
         found = value.value() if isinstance(value, Tensor | Variable) else plain_array(value)
         return self._replace(found, "assign")
 
     def assign_add(self, delta: Any) -> Variable:
         """Add `delta` (of the variable's shape, or broadcasting to it) to the value."""
+        self._refuse_in_trace("assign_add")
         return self._replace(np.add(self.value(), _plain(delta)), "assign_add")
 
     def assign_sub(self, delta: Any) -> Variable:
         """Subtract `delta` (of the variable's shape, or broadcasting to it) from the value."""
+        self._refuse_in_trace("assign_sub")
         return self._replace(np.subtract(self.value(), _plain(delta)), "assign_sub")
 
-    def _replace(self, value: Any, method: str) -> Variable:
+    def _refuse_in_trace(self, method: str) -> None:
         if emitter() is not RECORDER:
             raise TapeError(
                 f"{self.name}.{method} inside a traced function would happen once, while it is traced",
                 "return the new value, and assign it outside",
             )
+
+    def _replace(self, value: Any, method: str) -> Variable:
         if np.shape(value) != self.shape:
             raise ShapeError(
                 f"{self.name}.{method}: shape {np.shape(value)} does not fit the variable's shape {self.shape}",

@@ -1,8 +1,7 @@
 """The cost of a call: functions so small that nothing else is left.
 
 A `scipy.optimize` run or a sampler over a few parameters is thousands of such calls. The floor is `sum of (3,)`: its
-hand-written version is a bare Numba dispatcher call that returns a scalar and a fresh array of ones, and no compiled
-version can come in below that.
+hand-written version is a bare Numba dispatcher call that returns a scalar and a fresh array of ones.
 """
 
 from types import ModuleType

@@ -1,7 +1,7 @@
-"""Kernel source through Numba: the one module of `backends` that needs it to be importable.
+"""Kernel source through Numba, for kernels that the LLVM printer cannot say.
 
-Numba costs more to import than all of autodiff, so this module is loaded when the first kernel
-is compiled: by `compile.jit`, and by nothing else.
+Numba costs more to import than all of autodiff, so this module, and with it those that define
+functions for Numba, is loaded when the first such kernel is compiled: by `compile.jit` alone.
 """
 
 from __future__ import annotations
