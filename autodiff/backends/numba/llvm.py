@@ -254,9 +254,7 @@ class _Accumulator:
         self.item = item
         assert isinstance(item.instr.op, Reduction)
         self.op = item.instr.op
-        first = min(item.axes, default=0)
-        trailing = bool(item.axes) and tuple(range(first, rank)) == tuple(sorted(item.axes))
-        self.depth = first if trailing else -1
+        self.depth = item.depth(rank)
         self.dtype = item.buffer.dtype
         # Totals of float32 sums are kept in float64 and rounded once, as in `source.py`.
         self.wide = np.dtype("f8") if self.op.additive and self.dtype == np.float32 else self.dtype

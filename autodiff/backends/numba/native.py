@@ -27,9 +27,12 @@ def _initialized() -> Any:
 
 def target_machine(level: int = 3) -> Any:
     """A machine code generator for this CPU; an engine takes ownership of its own."""
+    features = llvm.get_host_cpu_features()
     # LLVM halves the vectors of AVX-512 CPUs unless told otherwise; kernels are all loop, so take the full width.
-    features = llvm.get_host_cpu_features().flatten() + ",-prefer-256-bit"
-    return _initialized().create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=level, jit=True)
+    wide = ",-prefer-256-bit" if features.get("avx512f") else ""
+    return _initialized().create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=features.flatten() + wide, opt=level, jit=True
+    )
 
 
 def register(name: str, address: int) -> None:

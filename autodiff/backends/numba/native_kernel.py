@@ -75,7 +75,13 @@ class NativeKernel:
             call(address, *args, *before, array, cell)
             return cell[()], array
 
-        chosen = run_pair if picked == [(True, 0), (False, 0)] and len(plan.allocated) == 1 else run
+        def run_numbers(*args: Any) -> tuple[Any, ...]:
+            cells = [empty((), dtype) for dtype in scalars]
+            call(address, *args, *before, *cells)
+            return tuple([cell[()] for cell in cells])
+
+        pair = picked == [(True, 0), (False, 0)] and len(plan.allocated) == 1
+        chosen = run_pair if pair else run if plan.allocated else run_numbers
         chosen.__dict__["kernel"] = owner  # the code must live as long as the function
         return chosen
 

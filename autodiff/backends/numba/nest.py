@@ -107,6 +107,15 @@ class Accumulate:
     total: str
     part: str
 
+    def depth(self, rank: int) -> int:
+        """How many of `rank` loops lie outside of the accumulator; -1: it has to be memory.
+
+        Only the innermost axes, all of them, can be added up in a register.
+        """
+        first = min(self.axes, default=0)
+        trailing = bool(self.axes) and tuple(range(first, rank)) == tuple(sorted(self.axes))
+        return first if trailing else -1
+
 
 @dataclass(eq=False, slots=True)
 class LoopNest:

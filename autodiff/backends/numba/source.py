@@ -144,7 +144,7 @@ class _Accumulator:
     """How one reduction of a nest is spelled."""
 
     target: Accumulate
-    depth: int  # loops outside of the accumulator; -1: accumulated in memory
+    depth: int  # `Accumulate.depth`
     total: str
     part: str
 
@@ -159,10 +159,8 @@ class _NestPrinter:
         self.accumulators = {id(s): self._accumulator(s) for s in nest.body if isinstance(s, Accumulate)}
 
     def _accumulator(self, target: Accumulate) -> _Accumulator:
-        first = min(target.axes, default=0)
-        trailing = bool(target.axes) and tuple(range(first, self.rank)) == tuple(sorted(target.axes))
         total = target.total if target.buffer.shape else target.buffer.name
-        return _Accumulator(target, first if trailing else -1, total, target.part)
+        return _Accumulator(target, target.depth(self.rank), total, target.part)
 
     @property
     def chunked(self) -> bool:
