@@ -48,7 +48,10 @@ class Tracer(ArrayMethods, Value):
         return self._refuse("bool()/if/while/and/or", "use np.where(condition, a, b), or make the argument static")  # type: ignore[no-any-return]
 
     def __float__(self) -> float:
-        return self._refuse("float()", "use the array itself; NumPy functions accept it")  # type: ignore[no-any-return]
+        return self._refuse(  # type: ignore[no-any-return]
+            "float(), a function such as math.sin, or an assignment into a plain NumPy array",
+            "use the array itself, np.sin for math.sin, and np.stack([...]) to build an array",
+        )
 
     def __int__(self) -> int:
         return self._refuse("int()", "make the argument static (static_argnums), or use .astype(int)")  # type: ignore[no-any-return]
