@@ -120,7 +120,7 @@ print(total.source())
 
 # %% [markdown]
 # `x` and the gradient are the only arrays. Long sums are added up in chunks, which is faster and rounds less. The
-# factor -0.1 has become an argument (`c`, and `c_1` where the adjoint reads it): a different number there will use the
+# factor -0.1 has become an argument (`c`): a different number there will use the
 # same compiled kernel. The same is true of the length of `x`.
 
 # %% [markdown]

@@ -21,25 +21,26 @@ def is_kept(literal: Literal) -> bool:
 
 
 def generalize(block: Block) -> tuple[Block, tuple[Literal, ...]]:
-    """The block with its literals as trailing parameters, and what to pass for them."""
-    taken: list[Literal] = []
-    for instr in block.instrs:
-        taken += [o for o in instr.operands if isinstance(o, Literal) and not is_kept(o)]
-    taken += [r for r in block.results if isinstance(r, Literal) and not is_kept(r)]
-    avals = [*(p.aval for p in block.params), *(t.aval for t in taken)]
+    """The block with its literals as trailing parameters, and what to pass for them.
+
+    One literal of the user's program is one parameter, however often the adjoint reads it; equal
+    literals written twice are two, for they may differ the next time.
+    """
+    found = [o for instr in block.instrs for o in instr.operands] + list(block.results)
+    taken = {id(o): o for o in found if isinstance(o, Literal) and not is_kept(o)}
+    avals = [*(p.aval for p in block.params), *(t.aval for t in taken.values())]
     hints = [*(p.hint for p in block.params), *("c" for _ in taken)]
     with building(avals, hints) as b:
-        return _replaced(block, b), tuple(taken)
+        fresh = dict(zip(taken, b.params[len(block.params) :], strict=True))
+        return _replaced(block, b, fresh), tuple(taken.values())
 
 
-def _replaced(block: Block, b: Builder) -> Block:
-    # Literals are met again in the same order, so the next parameter is the right one.
-    fresh = iter(b.params[len(block.params) :])
+def _replaced(block: Block, b: Builder, fresh: dict[int, Value]) -> Block:
     env: dict[Operand, Value] = dict(zip(block.params, b.params, strict=False))
 
     def read(operand: Operand) -> Any:
         if isinstance(operand, Literal):
-            return operand if is_kept(operand) else next(fresh)
+            return fresh.get(id(operand), operand)
         return env[operand]
 
     for instr in block.instrs:

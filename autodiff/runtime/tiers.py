@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from autodiff.backends.interpreter import Interpreter
-from autodiff.backends.numba.compile import Run, plan_kernel
+from autodiff.backends.numba.compile import CompiledKernel, Run, plan_kernel
 from autodiff.backends.numba.fuse import NoKernel
 from autodiff.config import config
 from autodiff.ir.aval import ArrayAval
 from autodiff.ir.core import Block
 from autodiff.ir.signature import signature
+from autodiff.passes.canonicalize import Order, canonicalize
 from autodiff.passes.generalize import generalize
 from autodiff.passes.pipeline import lowerable
 from autodiff.runtime.kernels import KERNELS, CacheInfo
@@ -46,6 +47,8 @@ class Program:
         self._interpreter: Interpreter | None = None
         self._runs = 0
         self._generalized: Any = None
+        self._order: Order = ()
+        self._places: Order = ()
         self._avals = [p.aval for p in block.params]
 
     def __call__(self, *args: Any) -> tuple[Any, ...]:
@@ -65,6 +68,7 @@ class Program:
         """(block, literals, signature) of the kernel; computed once."""
         if self._generalized is None:
             block, literals = generalize(lowerable(self.block))
+            block, self._order, self._places = canonicalize(block)
             self._generalized = block, literals, signature(block)
         return self._generalized
 
@@ -90,7 +94,8 @@ class Program:
         except NoKernel as why:
             self.reason = str(why)
             return
-        self.run = kernel.bind([lit.aval.dtype.type(lit.value) for lit in literals], sig.sizes.values)
+        values = [lit.aval.dtype.type(lit.value) for lit in literals]
+        self.run = _rearranged(kernel, values, sig.sizes.values, len(self._avals), self._order, self._places)
 
     def source(self) -> str:
         """The source of the kernel, compiled or not; the reason when there is none."""
@@ -99,6 +104,38 @@ class Program:
             return plan_kernel(block, sig.sizes)[1]
         except NoKernel as why:
             return f"# no kernel: {why}\n"
+
+
+def _rearranged(
+    kernel: CompiledKernel, literals: list[Any], sizes: dict[str, int], count: int, order: Order, places: Order
+) -> Run:
+    """The kernel with its parameters and results where the program has them.
+
+    `order` numbers the kernel's parameters among the program's `count` and its literals, `places`
+    the kernel's results among the program's.
+    """
+    given = [k for k in order if k < count]
+    taken = [literals[k - count] for k in order if k >= count]
+    if order == (*given, *(k for k in order if k >= count)):
+        inner = kernel.bind(taken, sizes)
+        run = inner if given == list(range(count)) else lambda *args: inner(*[args[k] for k in given])
+    else:
+        inner = kernel.bind((), sizes)
+        numbers = [float(x) if x.dtype.kind == "f" else int(x) for x in literals]
+
+        def run(*args: Any) -> tuple[Any, ...]:
+            every = (*args, *numbers)
+            return inner(*[every[k] for k in order])
+
+    if places == tuple(range(len(places))):
+        return run
+    found = [places.index(k) for k in range(len(places))]
+
+    def reordered(*args: Any) -> tuple[Any, ...]:
+        results = run(*args)
+        return tuple([results[k] for k in found])
+
+    return reordered
 
 
 def as_kernel_argument(x: Any, aval: ArrayAval) -> Any:
