@@ -12,12 +12,23 @@ from typing import Any
 import numpy as np
 
 from autodiff.errors import AxisError, DTypeError
-from autodiff.frontends.surface import indexing, products, reductions, shapes, table
-from autodiff.frontends.surface.common import lift
+from autodiff.frontends.surface import (
+    assembly,
+    complex_parts,
+    elementwise,
+    indexing,
+    ordering,
+    products,
+    queries,
+    reductions,
+    shapes,
+    table,
+)
+from autodiff.frontends.surface.common import as_dtype, lift
 from autodiff.ir.aval import ArrayAval
 from autodiff.ir.core import Operand
 from autodiff.ops.arithmetic import identity
-from autodiff.ops.families import cast, equal, not_equal
+from autodiff.ops.families import equal, not_equal
 
 
 class ArrayMethods(Operand):
@@ -46,6 +57,14 @@ class ArrayMethods(Operand):
         return self.aval.size
 
     @property
+    def itemsize(self) -> int:
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.itemsize
+
+    @property
     def T(self) -> Any:
         return shapes.transpose(self)
 
@@ -59,7 +78,11 @@ class ArrayMethods(Operand):
 
     @property
     def real(self) -> Any:
-        return lift(self)
+        return complex_parts.real(self)
+
+    @property
+    def imag(self) -> Any:
+        return complex_parts.imag(self)
 
     # ---- dispatch -----------------------------------------------------------------------
 
@@ -107,8 +130,7 @@ class ArrayMethods(Operand):
     # ---- methods --------------------------------------------------------------------------
 
     def astype(self, dtype: Any, copy: bool = True) -> Any:
-        x = lift(self)
-        return x if x.aval.dtype == np.dtype(dtype) else cast(x, dtype=np.dtype(dtype))
+        return as_dtype(lift(self), dtype)
 
     def reshape(self, *shape: Any, order: str = "C") -> Any:
         return shapes.reshape(self, shape[0] if len(shape) == 1 else shape, order)
@@ -181,7 +203,28 @@ class ArrayMethods(Operand):
         return reductions.ptp(self, *args, **kwargs)
 
     def clip(self, *args: Any, **kwargs: Any) -> Any:
-        return table.clip(self, *args, **kwargs)
+        return elementwise.clip(self, *args, **kwargs)
+
+    def round(self, decimals: int = 0, out: Any = None) -> Any:
+        return elementwise.round_(self, decimals, out)
+
+    def argsort(self, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
+        return ordering.argsort(self, axis, kind, order, stable=stable)
+
+    def argpartition(self, kth: Any, axis: Any = -1, kind: str = "introselect", order: Any = None) -> Any:
+        return ordering.argpartition(self, kth, axis, kind, order)
+
+    def searchsorted(self, v: Any, side: str = "left", sorter: Any = None) -> Any:
+        return ordering.searchsorted(self, v, side, sorter)
+
+    def nonzero(self) -> Any:
+        return queries.nonzero(self)
+
+    def compress(self, condition: Any, axis: Any = None, out: Any = None) -> Any:
+        return indexing.compress(condition, self, axis, out)
+
+    def choose(self, choices: Any, out: Any = None, mode: str = "raise") -> Any:
+        return assembly.choose(self, choices, out, mode)
 
     def dot(self, other: Any) -> Any:
         return products.dot(self, other)
@@ -190,7 +233,10 @@ class ArrayMethods(Operand):
         return indexing.take(self, indices, axis, out, mode)
 
     def conj(self) -> Any:
-        return lift(self)
+        return complex_parts.conj(self)
+
+    def conjugate(self) -> Any:
+        return complex_parts.conj(self)
 
     def copy(self, order: str = "C") -> Any:
         return identity(self)
@@ -240,7 +286,7 @@ def holds_arrays(nested: Any) -> bool:
 def plain_array(x: Any) -> np.ndarray:
     """A number, list or array-like as an array of numbers, or a `DTypeError` that names it."""
     array = np.asarray(x)
-    if array.dtype.kind not in "fiub":
+    if array.dtype.kind not in "fiubc":
         kind = f"an array of dtype {array.dtype}" if isinstance(x, np.ndarray) else f"{type(x).__name__} ({x!r:.60})"
         raise DTypeError(f"cannot compute with {kind}", "pass numbers, or arrays of float, int or bool")
     return array.astype(array.dtype.newbyteorder("=")) if not array.dtype.isnative else array

@@ -252,7 +252,7 @@ class Call:
 
 def _leaf(x: Any) -> tuple[Any, ArrayAval, bool]:
     """(value, aval, weak) of one leaf of the arguments."""
-    if type(x) is np.ndarray and x.dtype.kind in "fiub" and x.dtype.isnative:
+    if type(x) is np.ndarray and x.dtype.kind in "fiubc" and x.dtype.isnative:
         return x, ArrayAval(x.shape, x.dtype), False
     if isinstance(x, ArrayMethods):
         return x, x.aval, x.weak

@@ -21,22 +21,21 @@ from autodiff.transforms.forward import jvp
 from autodiff.transforms.reverse import value_and_gradient, vjp
 
 
-class Gradient(Transform):
-    """Results of the function, then gradients of the first of them."""
+class Derivative(Transform):
+    """A derivative with respect to some of the arguments."""
 
-    def __init__(self, name: str, which: Sequence[int | str | None], single: bool, has_aux: bool, value: bool) -> None:
+    def __init__(self, name: str, which: Sequence[int | str | None], single: bool, has_aux: bool) -> None:
         self.name = name
         self.which = which
         self.single = single
         self.has_aux = has_aux
-        self.value = value
 
-    def _arguments(self, call: Call) -> list[tuple[Any, list[int]]]:
+    def arguments(self, call: Call) -> list[tuple[Any, list[int]]]:
         """Structure and leaves of each argument to differentiate with respect to."""
         return [call.structure(call.argument(which, self.name)) for which in self.which]
 
     def check(self, call: Call) -> None:
-        arguments = self._arguments(call)
+        arguments = self.arguments(call)
         for k in [k for _, leaves in arguments for k in leaves]:
             if not is_differentiable(call.key[1][k][0].dtype):
                 raise DTypeError(
@@ -52,9 +51,17 @@ class Gradient(Transform):
                 "pass a float array, or choose another argument with argnums",
             )
 
+
+class Gradient(Derivative):
+    """Results of the function, then gradients of the first of them."""
+
+    def __init__(self, name: str, which: Sequence[int | str | None], single: bool, has_aux: bool, value: bool) -> None:
+        super().__init__(name, which, single, has_aux)
+        self.value = value
+
     def build(self, traced: Traced, call: Call) -> tuple[Block, Any]:
         self._check_result(traced, call.parameters.function)
-        arguments = self._arguments(call)
+        arguments = self.arguments(call)
         block = value_and_gradient(stabilize(traced.block), [k for _, leaves in arguments for k in leaves])
         n = len(traced.block.results)
         specs = [spec for spec, _ in arguments]
@@ -82,11 +89,13 @@ class Gradient(Transform):
 
     def _check_loss(self, traced: Traced, spec: Any, wanted: str) -> None:
         aval = traced.block.results[0].aval if spec.is_leaf() else None
-        if aval is not None and not aval.shape and is_differentiable(aval.dtype):
+        if aval is not None and not aval.shape and aval.dtype.kind == "f":
             return
         remedy = "reduce it: np.sum(y) or np.mean(y)"
         if aval is None:
             remedy = "return the loss alone; for (loss, aux) say has_aux=True"
+        elif aval.dtype.kind == "c":
+            remedy = "a complex number has no largest direction: return its real part, or abs(y)"
         elif not is_differentiable(aval.dtype):
             remedy = "return a float; integers and booleans have no derivative"
         returned = _returned(traced, spec)

@@ -32,6 +32,7 @@ from autodiff.frontends.tensor import RECORDER, Tensor
 from autodiff.frontends.tracer import Tracer, trace
 from autodiff.frontends.variable import Variable
 from autodiff.frontends.world import World
+from autodiff.ir.aval import ArrayAval
 from autodiff.ir.build import emitter, inline
 from autodiff.ir.core import Block, Operand
 from autodiff.ir.pretty import pretty
@@ -78,6 +79,10 @@ class Transform:
 
     def check(self, call: Call) -> None:
         """Refuse arguments before the function is traced."""
+
+    def avals(self, call: Call) -> list[tuple[ArrayAval, str, bool]]:
+        """(aval, hint, weak) of what the function is traced with, for every leaf of the arguments."""
+        return call.avals()
 
     def build(self, traced: Traced, call: Call) -> tuple[Block, Any]:  # noqa: ARG002
         """The block to run, and the structure of its results."""
@@ -217,7 +222,7 @@ class Function:
             found.append(spec)
             return [_result(leaf, k, spec, self.name) for k, leaf in enumerate(leaves)]
 
-        avals = call.avals()
+        avals = self._transform.avals(call)
         block, builder = trace(run, avals, self.name)
         # What was also looked at is not read anew at every run: the number seen is part of the trace.
         uses = {k: places for k, places in builder.uses.items() if k not in builder.looked_at}

@@ -64,5 +64,5 @@ def aval_of(x: np.ndarray | np.generic) -> ArrayAval:
 
 
 def is_differentiable(dtype: np.dtype) -> bool:
-    """Whether values of this dtype carry derivatives: real floating point only."""
-    return dtype.kind == "f"
+    """Whether values of this dtype carry derivatives: floating point, real and complex."""
+    return dtype.kind in "fc"

@@ -21,8 +21,13 @@ from autodiff.ir.aval import ArrayAval, interned
 from autodiff.ir.core import Block, Instr, Literal, Op, Operand, Params, Value
 
 _FLOAT64 = np.dtype(np.float64)
-_PYTHON_DTYPES = {bool: np.dtype(np.bool_), int: np.dtype(np.int64), float: np.dtype(np.float64)}
-PYTHON_SCALARS = (bool, int, float)
+_PYTHON_DTYPES = {
+    bool: np.dtype(np.bool_),
+    int: np.dtype(np.int64),
+    float: np.dtype(np.float64),
+    complex: np.dtype(np.complex128),
+}
+PYTHON_SCALARS = tuple(_PYTHON_DTYPES)
 
 
 class Emitter(Protocol):
@@ -71,6 +76,7 @@ def emitting_to(target: Emitter) -> Iterator[None]:
 
 @lru_cache(maxsize=65536)
 def _infer(op: Op, avals: tuple[ArrayAval, ...], items: tuple[tuple[str, Any], ...]) -> tuple[ArrayAval, ...]:
+    op.check(avals)
     return tuple(map(interned, op.infer(*avals, **dict(items))))
 
 
@@ -85,7 +91,7 @@ def infer(op: Op, operands: tuple[Operand, ...], params: Params) -> tuple[ArrayA
     return _infer(op, avals, tuple(params.items()) if params else ())
 
 
-def literal(value: bool | int | float | np.generic, dtype: np.dtype | None = None) -> Literal:
+def literal(value: bool | int | float | complex | np.generic, dtype: np.dtype | None = None) -> Literal:
     """A literal of the given dtype (default: NumPy's for the Python type)."""
     number: Any = value
     if isinstance(value, np.generic):

@@ -40,6 +40,8 @@ class Op(Protocol):
     @property
     def implied_params(self) -> tuple[str, ...]: ...
 
+    def check(self, avals: tuple[ArrayAval, ...]) -> None: ...
+
     def dims(self, d: Any, operands: Any, result: ArrayAval, params: Any) -> Any: ...
 
     def infer(self, *avals: ArrayAval, **params: Any) -> tuple[ArrayAval, ...]: ...
@@ -157,7 +159,7 @@ class Literal(Operand):
 
     __slots__ = ("aval", "value")
 
-    def __init__(self, value: bool | int | float, aval: ArrayAval) -> None:
+    def __init__(self, value: bool | int | float | complex, aval: ArrayAval) -> None:
         self.aval = aval
         self.value = value
 

@@ -76,7 +76,7 @@ def _operand(operand: Operand, name: Namer) -> str:
 
 def format_literal(literal: Literal) -> str:
     """A literal with its dtype where that is not the one Python would give it."""
-    plain = {bool: "bool", int: "i64", float: "f64"}[type(literal.value)]
+    plain = {bool: "bool", int: "i64", float: "f64", complex: "c128"}[type(literal.value)]
     dtype = short_dtype(literal.aval.dtype)
     return repr(literal.value) if dtype == plain else f"{literal.value!r}:{dtype}"
 

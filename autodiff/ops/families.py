@@ -17,7 +17,8 @@ a cotangent that is structurally zero where `mask` is False. The mask travels ba
 the elementwise ops that only this path needs, so `0 * inf` never happens in a lane that
 `where` did not take, while a cotangent that merely happens to be 0 is not special.
 
-Each op also says how it is tested: `examples` are the inputs from which its tests are made.
+Each op also says how it is tested: `examples` are the inputs from which its tests are made, `errors`
+those that it refuses.
 """
 
 from __future__ import annotations
@@ -30,14 +31,31 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.errors import InternalError, NotDifferentiableError, ShapeError
+from autodiff.errors import (
+    ArgumentError,
+    AxisError,
+    DTypeError,
+    InternalError,
+    NotDifferentiableError,
+    ShapeError,
+)
 from autodiff.ir.aval import ArrayAval, Shape
 from autodiff.ir.build import emitter, literal
+from autodiff.ir.core import Operand
 from autodiff.ir.dims import Dims, DimShape
-from autodiff.ops.op import Active, Arrays, Example, Masked, Op
+from autodiff.ops.checks import check_axes, check_some
+from autodiff.ops.op import NAMES, Active, Arrays, BadExample, Batched, Call, Example, Masked, Op, applied
 from autodiff.ops.op import cast as cast  # one of the ops of the calculus below, needed by `Op` itself
 from autodiff.ops.op import promoted as promoted
-from autodiff.ops.promotion import Types, bool_types, common_types, select_types, ufunc_types
+from autodiff.ops.promotion import (
+    Kinds,
+    Types,
+    bool_types,
+    check_numbers,
+    common_types,
+    select_types,
+    ufunc_types,
+)
 
 # ---- elementwise -------------------------------------------------------------------------
 
@@ -63,6 +81,8 @@ class Elementwise(Op):
     variants: Mapping[str, str] = field(default_factory=dict)
     masks: tuple[Callable[..., Any] | None, ...] = ()
     blocked: tuple[int, ...] = ()  # operands through which no derivative path runs
+    masks_tangents = True
+    takes_complex: bool = False  # its partials are those of an analytic function
     refused: tuple[int, ...] = ()  # operands that have a derivative, which is not known here: an error, not a zero
     keeps_mask = True
 
@@ -76,6 +96,12 @@ class Elementwise(Op):
     def connects(self, position: int) -> bool:
         return position not in self.blocked
 
+    def bad_examples(self) -> tuple[BadExample, ...]:
+        n = len(self.partials)
+        names = BadExample((NAMES,) * n, {}, DTypeError, ("<U3",))
+        shapes = tuple((k + 2,) for k in range(n))
+        return (names,) if n == 1 else (names, BadExample(shapes, {}, ShapeError, tuple(map(str, shapes))))
+
     def infer(self, *avals: ArrayAval, **params: Any) -> tuple[ArrayAval, ...]:
         assert self.types is not None
         _, dtype = self.types(tuple(a.dtype for a in avals))
@@ -87,6 +113,11 @@ class Elementwise(Op):
     def evaluate(self, *arrays: Any, **params: Any) -> Arrays:
         return (self.numpy(*arrays),)
 
+    def batch(self, operands: Sequence[Any], batched: Batched, params: dict[str, Any]) -> Arrays:
+        rank = max(o.aval.ndim - b for o, b in zip(operands, batched, strict=True))
+        aligned = [_aligned(o, rank) if b else o for o, b in zip(operands, batched, strict=True)]
+        return applied(self, aligned, params)
+
     def _partial(self, k: int, y: Any, operands: Sequence[Any]) -> Any:
         if k in self.refused:
             raise NotDifferentiableError(
@@ -96,6 +127,10 @@ class Elementwise(Op):
         rule = self.partials[k]
         partial = None if rule is None else rule(y, *operands)
         return None if isinstance(partial, float) and partial == 0.0 else partial
+
+    def check(self, avals: tuple[ArrayAval, ...]) -> None:
+        if len(self.blocked) < len(avals):  # where no derivative runs, there is nothing that could be wrong
+            super().check(avals)
 
     def _mask(self, k: int, y: Any, operands: Sequence[Any]) -> Any:
         rule = self.masks[k] if self.masks else None
@@ -107,9 +142,11 @@ class Elementwise(Op):
             partial = None if t is None else self._partial(k, y, operands)
             if partial is None:
                 continue
-            part, mask = times(t, partial), self._mask(k, y, operands)
-            part = part if mask is None else select(mask, part, 0.0)
-            total = part if total is None else add(total, part)
+            t, mask = t if isinstance(t, Masked) else (t, None)
+            part = self._masked(times(t, partial), k, partial, mask, y, operands)
+            total = part if total is None else both(total, part)
+        if isinstance(total, Masked):
+            return Masked(broadcast_to(total.value, y.aval.shape), total.mask)
         return None if total is None else broadcast_to(total, y.aval.shape)
 
     def vjp(self, ct: Any, y: Any, operands: Sequence[Any], params: dict[str, Any], active: Active) -> list[Any]:
@@ -121,15 +158,48 @@ class Elementwise(Op):
         partial = self._partial(k, y, operands)
         if partial is None:
             return None
-        own, aval = self._mask(k, y, operands), operands[k].aval
+        # <ct, t> is Re(conj(ct) t): what multiplies t comes back conjugated.
+        ct_x = self._masked(times(ct, conjugate(partial)), k, partial, mask, y, operands)
+        aval, lanes = operands[k].aval, None
+        if isinstance(ct_x, Masked):
+            ct_x, lanes = ct_x
+        if ct_x.aval.shape != aval.shape:
+            ct_x = sum_to(broadcast_to(ct_x, y.aval.shape), aval.shape)
+            lanes = None if lanes is None else some(sum_to(broadcast_to(lanes, y.aval.shape), aval.shape))
+        return ct_x if lanes is None else Masked(ct_x, lanes)
+
+    def _masked(self, part: Any, k: int, partial: Any, mask: Any, y: Any, operands: Sequence[Any]) -> Any:
+        """`part`, made of a (co)tangent that counts where `mask` says, as far as operand k counts."""
+        own = self._mask(k, y, operands)
+        if own is None and mask is None:
+            return part
         lanes = mask if own is None else own if mask is None else logical_and(own, mask)
-        ct_x = times(ct, partial)
         # A constant partial is finite: zero stays zero, and only a new mask needs selecting.
-        if lanes is not None and (own is not None or not isinstance(partial, float)):
-            ct_x = select(lanes, ct_x, 0.0)
-        if ct_x.aval.shape == aval.shape:
-            return ct_x if lanes is None else Masked(ct_x, lanes)
-        return sum_to(broadcast_to(ct_x, y.aval.shape), aval.shape)
+        if own is not None or not isinstance(partial, float):
+            part = select(lanes, part, 0.0)
+        return Masked(part, lanes)
+
+
+def both(a: Any, b: Any) -> Any:
+    """The sum of two (co)tangents. Where one has no mask every lane counts: that of the other is dropped."""
+    if isinstance(a, Masked) and isinstance(b, Masked):
+        return Masked(add(a.value, b.value), logical_or(a.mask, b.mask))
+    return add(plain(a), plain(b))
+
+
+def plain(ct: Any) -> Any:
+    """A (co)tangent without its mask."""
+    return ct.value if isinstance(ct, Masked) else ct
+
+
+def some(counts: Any) -> Any:
+    """Where a count is not zero; a mask stays one."""
+    return counts if counts.aval.dtype == np.bool_ else not_equal(counts, 0)
+
+
+def conjugate(x: Any) -> Any:
+    """The complex conjugate; a real number, or a number of the text, is its own."""
+    return conj(x) if isinstance(x, Operand) and x.aval.dtype.kind == "c" else x
 
 
 def times(ct: Any, partial: Any) -> Any:
@@ -137,6 +207,13 @@ def times(ct: Any, partial: Any) -> Any:
     if isinstance(partial, float):
         return ct if partial == 1.0 else neg(ct) if partial == -1.0 else mul(ct, partial)
     return mul(ct, partial)
+
+
+def _aligned(x: Any, rank: int) -> Any:
+    """A batch of operands whose trailing axes line up with results of `rank`: unit axes after the batch axis."""
+    n, *rest = x.aval.shape
+    missing = rank - len(rest)
+    return reshape(x, shape=(n, *(1,) * missing, *rest)) if missing else x
 
 
 @lru_cache(maxsize=4096)
@@ -162,6 +239,16 @@ def broadcast_shapes(name: str, shapes: Sequence[Shape]) -> Shape:
 # ---- reductions --------------------------------------------------------------------------
 
 
+def along_axes(param: str) -> tuple[BadExample, ...]:
+    """What every op refuses that works along axes."""
+    if param == "axis":
+        return (BadExample(((2, 3),), {"axis": 2}, AxisError, ("axis 2", "(2, 3)")),)
+    return (
+        BadExample(((2, 3),), {param: (2,)}, AxisError, ("axis 2", "(2, 3)")),
+        BadExample(((2, 3),), {param: (1, 1)}, ArgumentError, ("(1, 1)",)),
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class Reduction(Op):
     """Combine along `axes`, which disappear. `combine` is an expression of `{acc}` and `{x}`.
@@ -179,14 +266,23 @@ class Reduction(Op):
     domain: tuple[float, float] = (-3.0, 3.0)
     types: Types = common_types
     empty: bool = True  # whether it is defined for no elements
+    takes_complex: bool = False
     additive: bool = False  # a plain sum: kernels may add in any order, and in a wider dtype
+    keeps_mask = True
+    masks_tangents = True
 
     def connects(self, position: int) -> bool:
         return self.derivative is not None
 
+    def bad_examples(self) -> tuple[BadExample, ...]:
+        names = BadExample((NAMES,), {"axes": (0,)}, DTypeError, ("<U3",))
+        nothing = BadExample(((0, 2),), {"axes": (0,)}, ShapeError, ("(0, 2)",))
+        return (*along_axes("axes"), names) if self.empty else (*along_axes("axes"), names, nothing)
+
     def infer(self, x: ArrayAval, *, axes: tuple[int, ...]) -> tuple[ArrayAval, ...]:
-        if not self.empty and any(x.shape[k] == 0 for k in axes):
-            raise ShapeError(f"{self.name} of zero elements has no value: shape {x.shape}", "check for empty input")
+        check_axes(self.name, x.shape, axes)
+        if not self.empty:
+            check_some(self.name, x.shape, axes)
         dtype = self.types((x.dtype,))[1]
         return (ArrayAval(tuple(n for k, n in enumerate(x.shape) if k not in axes), dtype),)
 
@@ -196,14 +292,28 @@ class Reduction(Op):
     def evaluate(self, x: Any, *, axes: tuple[int, ...]) -> Arrays:
         return (self.numpy(x, axis=axes),)
 
+    def batch(self, operands: Sequence[Any], batched: Batched, params: dict[str, Any]) -> Arrays:
+        return applied(self, operands, {"axes": tuple(k + 1 for k in params["axes"])})
+
     def jvp(self, tangents: Sequence[Any], y: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
         assert self.tangent is not None
-        return self.tangent(tangents[0], y, operands[0], params["axes"])
+        (t,), x, axes = tangents, operands[0], params["axes"]
+        found = self.tangent(plain(t), y, x, axes)
+        if not isinstance(t, Masked):
+            return found
+        lanes = some(reduce_sum(broadcast_to(t.mask, x.aval.shape), axes=axes))
+        return Masked(found if self.additive else select(lanes, found, 0.0), lanes)
 
     def vjp(self, ct: Any, y: Any, operands: Sequence[Any], params: dict[str, Any], active: Active) -> list[Any]:
         assert self.derivative is not None
         x, axes = operands[0], params["axes"]
-        return [self.derivative(restore(ct, x.aval.shape, axes), restore(y, x.aval.shape, axes), x, axes)]
+        found = self.derivative(restore(plain(ct), x.aval.shape, axes), restore(y, x.aval.shape, axes), x, axes)
+        if not isinstance(ct, Masked):
+            return [found]
+        lanes = restore(broadcast_to(ct.mask, y.aval.shape), x.aval.shape, axes)
+        if isinstance(found, Masked):
+            found, lanes = found.value, logical_and(lanes, found.mask)
+        return [Masked(found if self.additive else select(lanes, found, 0.0), lanes)]
 
 
 def restore(y: Any, shape: Shape, axes: tuple[int, ...]) -> Any:
@@ -220,8 +330,7 @@ class Movement(Op):
     """Moves elements, computes nothing: linear, so its jvp is itself.
 
     `transpose(ct, x_shape, **params)` is the linear transpose, `shape(x_shape, **params)` the
-    shape rule; the first in terms of other movements and sums. Where each element of the
-    operand goes to one place at most, masks travel back through the transpose (`keeps_mask`).
+    shape rule; the first in terms of other movements and sums. Masks travel both ways.
     """
 
     name: str
@@ -229,10 +338,14 @@ class Movement(Op):
     shape: Callable[..., Shape]
     transpose: Callable[..., Any]
     axes: Callable[..., DimShape]  # (dims, operand's axes, result's shape, **params)
+    leading: Callable[..., dict[str, Any]] | None = None  # (n, **params): those with one more axis of n in front
     size_params: tuple[str, ...] = ()
     implied_params: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
-    keeps_mask: bool = True
+    errors: tuple[BadExample, ...] = ()
+    keeps_mask = True
+    masks_tangents = True
+    takes_complex = True
 
     def infer(self, x: ArrayAval, **params: Any) -> tuple[ArrayAval, ...]:
         return (ArrayAval(self.shape(x.shape, **params), x.dtype),)
@@ -243,21 +356,32 @@ class Movement(Op):
     def evaluate(self, x: Any, **params: Any) -> Arrays:
         return (self.numpy(x, **params),)
 
+    def batch(self, operands: Sequence[Any], batched: Batched, params: dict[str, Any]) -> Arrays:
+        if self.leading is None:
+            return super().batch(operands, batched, params)
+        return applied(self, operands, self.leading(operands[0].aval.shape[0], **params))
+
     def jvp(self, tangents: Sequence[Any], y: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
-        return self(tangents[0], **params)
+        (t,) = tangents
+        if not isinstance(t, Masked):
+            return self(t, **params)
+        return Masked(self(t.value, **params), self(broadcast_to(t.mask, operands[0].aval.shape), **params))
 
     def vjp(self, ct: Any, y: Any, operands: Sequence[Any], params: dict[str, Any], active: Active) -> list[Any]:
         shape = operands[0].aval.shape
         if not isinstance(ct, Masked):
             return [self.transpose(ct, shape, **params)]
-        mask = broadcast_to(ct.mask, y.aval.shape)
-        return [Masked(self.transpose(ct.value, shape, **params), self.transpose(mask, shape, **params))]
+        mask = self.transpose(broadcast_to(ct.mask, y.aval.shape), shape, **params)
+        return [Masked(self.transpose(ct.value, shape, **params), some(mask))]
 
 
 # ---- the ops that the calculus of the families is written in -------------------------------
 
 
 def _broadcast_shape(x: Shape, *, shape: Shape, dims: tuple[int, ...]) -> Shape:
+    check_axes("broadcast", shape, dims)
+    if len(dims) != len(x) or any(n not in (1, shape[d]) for n, d in zip(x, dims, strict=True)):
+        raise ShapeError(f"broadcast: shape {x} does not fit {shape} along its axes {dims}")
     return shape
 
 
@@ -292,15 +416,26 @@ def _reshape_shape(x: Shape, *, shape: Shape) -> Shape:
 
 # NumPy's sum and product of bools are their `or` and `and`.
 add = Elementwise(
-    "add", np.add, "({0} + {1})", (lambda z, x, y: 1.0, lambda z, x, y: 1.0), variants={"b": "({0} | {1})"}
+    "add",
+    np.add,
+    "({0} + {1})",
+    (lambda z, x, y: 1.0, lambda z, x, y: 1.0),
+    variants={"b": "({0} | {1})"},
+    takes_complex=True,
 )
 mul = Elementwise(
-    "mul", np.multiply, "({0} * {1})", (lambda z, x, y: y, lambda z, x, y: x), variants={"b": "({0} & {1})"}
+    "mul",
+    np.multiply,
+    "({0} * {1})",
+    (lambda z, x, y: y, lambda z, x, y: x),
+    variants={"b": "({0} & {1})"},
+    takes_complex=True,
 )
-neg = Elementwise("neg", np.negative, "(-{0})", (lambda y, x: -1.0,))
+neg = Elementwise("neg", np.negative, "(-{0})", (lambda y, x: -1.0,), takes_complex=True)
 not_equal = Elementwise("not_equal", np.not_equal, "({0} != {1})", (None, None), blocked=(0, 1))
 equal = Elementwise("equal", np.equal, "({0} == {1})", (None, None), blocked=(0, 1))
 logical_and = Elementwise("logical_and", np.logical_and, "({0} & {1})", (None, None), types=bool_types, blocked=(0, 1))
+logical_or = Elementwise("logical_or", np.logical_or, "({0} | {1})", (None, None), types=bool_types, blocked=(0, 1))
 logical_not = Elementwise("logical_not", np.logical_not, "(not {0})", (None,), types=bool_types, blocked=(0,))
 select = Elementwise(
     "select",
@@ -310,7 +445,14 @@ select = Elementwise(
     types=select_types,
     masks=(None, lambda z, c, x, y: c, lambda z, c, x, y: logical_not(c)),
     blocked=(0,),
+    takes_complex=True,
 )
+
+
+def _sum_types(kinds: Kinds) -> tuple[Any, np.dtype]:
+    check_numbers(kinds)
+    return kinds, _sum_dtype(kinds[0])
+
 
 reduce_sum = Reduction(
     "sum",
@@ -319,8 +461,21 @@ reduce_sum = Reduction(
     lambda dtype: 0,
     derivative=lambda ct, y, x, axes: ct,
     tangent=lambda t, y, x, axes: reduce_sum(t, axes=axes),
-    types=lambda kinds: (kinds, _sum_dtype(kinds[0])),
+    types=_sum_types,
+    takes_complex=True,
     additive=True,
+)
+# Not analytic: linear in the real and the imaginary part only.
+conj = Call(
+    "conj",
+    np.conj,
+    lambda x: x,
+    rule=lambda ct, y, operands, active: [conj(ct)],
+    tangent=lambda tangents, y, operands: conj(tangents[0]),
+    axes=lambda d, operands, result: operands[0],
+    batching=lambda op, operands, batched, params: applied(op, operands, params),
+    takes_complex=True,
+    examples=(Example((np.array([1 + 2j, -0.5j, 3.0]),)),),
 )
 broadcast = Movement(
     "broadcast",
@@ -328,6 +483,7 @@ broadcast = Movement(
     _broadcast_shape,
     _broadcast_transpose,
     _broadcast_axes,
+    lambda n, *, shape, dims: {"shape": (n, *shape), "dims": (0, *(d + 1 for d in dims))},
     implied_params=("shape",),
     examples=(
         Example(((3,),), {"shape": (2, 3), "dims": (1,)}),
@@ -337,7 +493,10 @@ broadcast = Movement(
         Example(((12, 1),), {"shape": (3, 12, 10), "dims": (1, 2)}),
         Example(((1,),), {"shape": (0, 2), "dims": (0,)}),
     ),
-    keeps_mask=False,
+    errors=(
+        BadExample(((3,),), {"shape": (3, 2), "dims": (1,)}, ShapeError, ("(3,)", "(3, 2)")),
+        BadExample(((2, 3),), {"shape": (3,), "dims": (0,)}, ShapeError, ("(2, 3)", "(3,)")),
+    ),
 )
 reshape = Movement(
     "reshape",
@@ -345,6 +504,7 @@ reshape = Movement(
     _reshape_shape,
     lambda ct, x, *, shape: reshape(ct, shape=x),
     lambda d, x, result, *, shape: d.regrouped(x, shape),
+    lambda n, *, shape: {"shape": (n, *shape)},
     implied_params=("shape",),
     examples=(
         Example(((2, 6),), {"shape": (3, 4)}),
@@ -354,6 +514,7 @@ reshape = Movement(
         Example(((12, 2),), {"shape": (24,)}),
         Example(((0, 3),), {"shape": (0,)}),
     ),
+    errors=(BadExample(((2, 3),), {"shape": (4,)}, ShapeError, ("(2, 3) has 6", "(4,) has 4")),),
 )
 
 

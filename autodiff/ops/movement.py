@@ -12,38 +12,58 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.errors import ShapeError
+from autodiff.errors import ArgumentError, AxisError, DTypeError, ShapeError
 from autodiff.ir.aval import ArrayAval, Shape
 from autodiff.ir.dims import Dims, DimShape
-from autodiff.ops.families import Movement, zeros_like
-from autodiff.ops.op import Active, Arrays, Example, Op
+from autodiff.ops.batching import along
+from autodiff.ops.checks import check_at_least, check_axes, check_lengths, check_permutation
+from autodiff.ops.families import Movement, along_axes, zeros_like
+from autodiff.ops.op import NAMES, Active, Arrays, BadExample, Batched, Example, Op, applied
 from autodiff.ops.promotion import Types, common_types
+
+
+def _transpose_shape(x: Shape, *, perm: tuple[int, ...]) -> Shape:
+    check_permutation("transpose", x, perm)
+    return tuple(x[p] for p in perm)
+
+
+def _flip_shape(x: Shape, *, axes: tuple[int, ...]) -> Shape:
+    check_axes("flip", x, axes)
+    return x
+
 
 transpose = Movement(
     "transpose",
     lambda x, *, perm: np.transpose(x, perm),
-    lambda x, *, perm: tuple(x[p] for p in perm),
+    _transpose_shape,
     lambda ct, x, *, perm: transpose(ct, perm=tuple(np.argsort(perm).tolist())),
     lambda d, x, result, *, perm: tuple(x[p] for p in perm),
+    lambda n, *, perm: {"perm": (0, *(p + 1 for p in perm))},
     examples=(
         Example(((2, 3),), {"perm": (1, 0)}),
         Example(((2, 3, 4),), {"perm": (2, 0, 1)}),
         Example(((12, 2, 10),), {"perm": (1, 2, 0)}),
         Example(((),), {"perm": ()}),
     ),
+    errors=(
+        BadExample(((2, 3),), {"perm": (1,)}, ArgumentError, ("(1,)", "(2, 3)")),
+        BadExample(((2, 3),), {"perm": (1, 1)}, ArgumentError, ("(1, 1)", "(2, 3)")),
+    ),
 )
 flip = Movement(
     "flip",
     lambda x, *, axes: np.flip(x, axes),
-    lambda x, *, axes: x,
+    _flip_shape,
     lambda ct, x, *, axes: flip(ct, axes=axes),
     lambda d, x, result, *, axes: x,
+    lambda n, *, axes: {"axes": tuple(k + 1 for k in axes)},
     examples=(
         Example(((4,),), {"axes": (0,)}),
         Example(((2, 3),), {"axes": (0, 1)}),
         Example(((12, 10),), {"axes": (1,)}),
         Example(((0, 2),), {"axes": (0,)}),
     ),
+    errors=along_axes("axes"),
 )
 
 
@@ -52,6 +72,11 @@ def _slice_numpy(x: Any, *, starts: Shape, limits: Shape, steps: Shape) -> Any:
 
 
 def _slice_shape(x: Shape, *, starts: Shape, limits: Shape, steps: Shape) -> Shape:
+    check_lengths("slice", x, starts=starts, limits=limits, steps=steps)
+    check_at_least("slice", 1, steps=steps)
+    check_at_least("slice", 0, starts=starts)
+    if any(limit > n for limit, n in zip(limits, x, strict=True)):
+        raise ArgumentError(f"slice: limits={limits} go beyond shape {x}", "end each slice within its axis")
     return tuple(len(range(*t)) for t in zip(starts, limits, steps, strict=True))
 
 
@@ -74,6 +99,7 @@ slice_ = Movement(
     _slice_shape,
     _slice_transpose,
     _slice_axes,
+    lambda n, *, starts, limits, steps: {"starts": (0, *starts), "limits": (n, *limits), "steps": (1, *steps)},
     size_params=("starts",),
     implied_params=("limits",),
     examples=(
@@ -82,6 +108,11 @@ slice_ = Movement(
         Example(((12,),), {"starts": (2,), "limits": (12,), "steps": (1,)}),
         Example(((24,),), {"starts": (10,), "limits": (24,), "steps": (3,)}),
         Example(((5,),), {"starts": (2,), "limits": (2,), "steps": (1,)}),
+    ),
+    errors=(
+        BadExample(((5,),), {"starts": (0, 0), "limits": (1, 1), "steps": (1, 1)}, AxisError, ("(0, 0)", "(5,)")),
+        BadExample(((5,),), {"starts": (0,), "limits": (5,), "steps": (0,)}, ArgumentError, ("steps=(0,)",)),
+        BadExample(((5,),), {"starts": (0,), "limits": (6,), "steps": (1,)}, ArgumentError, ("(6,)", "(5,)")),
     ),
 )
 
@@ -109,6 +140,8 @@ class Placement(Op):
 
     name: str = ""
     types: Types | None = common_types
+    takes_complex = True
+    moves = True
     filled: bool = False  # the parts cover the whole result
     size_params: tuple[str, ...] = ()
     implied_params: tuple[str, ...] = ()
@@ -141,8 +174,15 @@ class Pad(Placement):
         Example(((0,),), {"low": (1,), "high": (2,), "interior": (1,)}),
         Example(((),), {"low": (), "high": (), "interior": ()}),
     )
+    errors = (
+        BadExample(((3,),), {"low": (1, 1), "high": (0,), "interior": (0,)}, AxisError, ("low=(1, 1)", "(3,)")),
+        BadExample(((3,),), {"low": (0,), "high": (-1,), "interior": (0,)}, ArgumentError, ("high=(-1,)",)),
+        BadExample((NAMES,), {"low": (0,), "high": (1,), "interior": (0,)}, DTypeError, ("<U3",)),
+    )
 
     def infer(self, x: ArrayAval, *, low: Shape, high: Shape, interior: Shape) -> tuple[ArrayAval, ...]:
+        check_lengths(self.name, x.shape, low=low, high=high, interior=interior)
+        check_at_least(self.name, 0, low=low, high=high, interior=interior)
         spread = [n + max(n - 1, 0) * k for n, k in zip(x.shape, interior, strict=True)]
         return (ArrayAval(tuple(a + n + b for a, n, b in zip(low, spread, high, strict=True)), x.dtype),)
 
@@ -153,6 +193,9 @@ class Pad(Placement):
 
     def parts(self, shapes: Sequence[Any], low: Sequence[Any], params: Mapping[str, Any]) -> list[Part]:
         return [tuple(((a,), k + 1) for a, k in zip(low, params["interior"], strict=True))]
+
+    def batch(self, operands: Sequence[Any], batched: Batched, params: dict[str, Any]) -> Arrays:
+        return applied(self, operands, {name: (0, *widths) for name, widths in params.items()})
 
     def jvp(self, tangents: Sequence[Any], y: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
         return self(tangents[0], **params)
@@ -175,11 +218,19 @@ class Concatenate(Placement):
         Example(((12,), (3,), (12,), (10,)), {"axis": 0}),
         Example(((0, 2), (1, 2)), {"axis": 0}),
     )
+    errors = (
+        BadExample(((2, 3), (2, 4)), {"axis": 0}, ShapeError, ("(2, 3)", "(2, 4)")),
+        BadExample(((2,), (2, 4)), {"axis": 0}, ShapeError, ("(2,)", "(2, 4)")),
+        BadExample(((2, 3), (2, 3)), {"axis": 2}, AxisError, ("axis 2", "(2, 3)")),
+        BadExample((NAMES, NAMES), {"axis": 0}, DTypeError, ("<U3",)),
+    )
 
     def infer(self, *avals: ArrayAval, axis: int) -> tuple[ArrayAval, ...]:
         first = avals[0].shape
+        check_axes(self.name, first, (axis,))
         for k, other in enumerate(avals):
-            if (*other.shape[:axis], *other.shape[axis + 1 :]) != (*first[:axis], *first[axis + 1 :]):
+            fits = len(other.shape) == len(first)
+            if not fits or (*other.shape[:axis], *other.shape[axis + 1 :]) != (*first[:axis], *first[axis + 1 :]):
                 raise ShapeError(
                     f"concatenate along axis {axis}: operand 0 has shape {first}, operand {k} has {other.shape}",
                     "all axes but the joined one must agree",
@@ -199,6 +250,9 @@ class Concatenate(Placement):
             found.append(tuple((before if k == axis else (), 1) for k in range(len(shape))))
             before = (*before, shape[axis])
         return found
+
+    def batch(self, operands: Sequence[Any], batched: Batched, params: dict[str, Any]) -> Arrays:
+        return along(self, operands, batched, params)
 
     def jvp(self, tangents: Sequence[Any], y: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
         full = [zeros_like(x.aval) if t is None else t for t, x in zip(tangents, operands, strict=True)]

@@ -12,28 +12,37 @@ from typing import Any
 
 import numpy as np
 
+from autodiff.errors import AxisError, ShapeError
 from autodiff.ir.aval import ArrayAval
 from autodiff.ir.dims import Dims, DimShape
-from autodiff.ops.arithmetic import isfinite, stop_gradient
+from autodiff.ops.arithmetic import isfinite, isnan, stop_gradient
+from autodiff.ops.batching import along
+from autodiff.ops.checks import check_axes, check_same, check_some
 from autodiff.ops.families import (
     Reduction,
+    along_axes,
+    broadcast_to,
     cast,
     equal,
     full,
+    logical_or,
     mul,
+    plain,
     reduce_sum,
     reshape,
     restore,
     select,
+    some,
 )
 from autodiff.ops.movement import flip, pad, slice_axis, transpose
-from autodiff.ops.op import Active, Call, Composite, Example, Masked
-from autodiff.ops.promotion import bool_types, common_types, ufunc_types
+from autodiff.ops.op import Active, BadExample, Call, Composite, Example, Masked
+from autodiff.ops.promotion import Kinds, bool_types, check_numbers, common_types, ufunc_types
 from autodiff.ops.transcendental import exp, log
 
 
 def _winners(y: Any, x: Any) -> Any:
-    return equal(x, y)
+    """The elements that are the extremum: a nan is, and makes the result nan."""
+    return logical_or(equal(x, y), isnan(x))
 
 
 def _pick(ct: Any, y: Any, x: Any, axes: tuple[int, ...]) -> Any:
@@ -108,11 +117,17 @@ def _recurrence_numpy(a: Any, b: Any, *, axis: int) -> Any:
 
 
 def _recurrence_rule(ct: Any, h: Any, operands: Sequence[Any], active: Active, *, axis: int) -> list[Any]:
-    a = operands[0]
+    a, (ct, mask) = operands[0], ct if isinstance(ct, Masked) else (ct, None)
     # r_j = ct_j + a_{j+1} r_{j+1}: the same recurrence, run backwards with the factors shifted.
     ahead = shift(flip(a, axes=(axis,)), axis)
     r = flip(recurrence(ahead, flip(ct, axes=(axis,)), axis=axis), axes=(axis,))
-    return [r * shift(h, axis), r]
+    parts = [r * shift(h, axis), r]
+    if mask is None:
+        return parts
+    # What nothing after it counts for does not count itself.
+    counts = cast(broadcast_to(mask, h.aval.shape), dtype=h.aval.dtype)
+    lanes = some(flip(cumsum(flip(counts, axes=(axis,)), axis=axis), axes=(axis,)))
+    return [Masked(select(lanes, part, 0.0), lanes) for part in parts]
 
 
 def _recurrence_tangent(tangents: Sequence[Any], h: Any, operands: Sequence[Any], *, axis: int) -> Any:
@@ -129,6 +144,17 @@ def shift(x: Any, axis: int) -> Any:
     return pad(slice_axis(x, axis, 0, n - 1), low=low, high=none, interior=none) if n else x
 
 
+def _scan_shape(x: ArrayAval, *, axis: int) -> ArrayAval:
+    check_axes("cumsum", x.shape, (axis,))
+    return ArrayAval(x.shape, np.cumsum(np.zeros(1, x.dtype)).dtype)
+
+
+def _recurrence_shape(a: ArrayAval, b: ArrayAval, *, axis: int) -> ArrayAval:
+    check_same("recurrence", a.shape, b.shape)
+    check_axes("recurrence", b.shape, (axis,))
+    return b
+
+
 _AXES = (
     Example(((4,),), {"axis": 0}),
     Example(((2, 3),), {"axis": 1}),
@@ -139,27 +165,37 @@ _AXES = (
 cumsum = Call(
     "cumsum",
     lambda x, *, axis: np.cumsum(x, axis=axis),
-    lambda x, *, axis: ArrayAval(x.shape, np.cumsum(np.zeros(1, x.dtype)).dtype),
+    _scan_shape,
     cumsum_loop,
     rule=lambda ct, y, operands, active, *, axis: [flip(cumsum(flip(ct, axes=(axis,)), axis=axis), axes=(axis,))],
     tangent=lambda tangents, y, operands, *, axis: cumsum(tangents[0], axis=axis),
     axes=lambda d, operands, result, *, axis: operands[0],
+    batching=along,
+    moves=True,
     examples=_AXES,
+    errors=along_axes("axis"),
+    takes_complex=True,
 )
 recurrence = Call(
     "recurrence",
     _recurrence_numpy,
-    lambda a, b, *, axis: b,
+    _recurrence_shape,
     recurrence_loop,
     rule=_recurrence_rule,
     tangent=_recurrence_tangent,
     types=common_types,
     axes=lambda d, operands, result, *, axis: d.join_all(operands),
+    batching=along,
+    keeps_mask=True,
     examples=(
         Example(((4,), (4,)), {"axis": 0}),
         Example(((2, 3), (2, 3)), {"axis": 1}),
         Example(((12, 10), (12, 10)), {"axis": 0}),
         Example(((0,), (0,)), {"axis": 0}),
+    ),
+    errors=(
+        BadExample(((3,), (4,)), {"axis": 0}, ShapeError, ("(3,)", "(4,)")),
+        BadExample(((3,), (3,)), {"axis": 1}, AxisError, ("axis 1", "(3,)")),
     ),
 )
 
@@ -207,6 +243,11 @@ def _prod_tangent(t: Any, y: Any, x: Any, axes: tuple[int, ...]) -> Any:
     return reduce_sum(t * _others(x, axes), axes=axes) if x.aval.size else reduce_sum(t, axes=axes)
 
 
+def _prod_types(kinds: Kinds) -> tuple[Any, np.dtype]:
+    check_numbers(kinds)
+    return kinds, np.prod(np.zeros(1, kinds[0])).dtype
+
+
 reduce_prod = Reduction(
     "prod",
     np.prod,
@@ -214,7 +255,7 @@ reduce_prod = Reduction(
     lambda dtype: 1,
     _prod_derivative,
     _prod_tangent,
-    types=lambda kinds: (kinds, np.prod(np.zeros(1, kinds[0])).dtype),
+    types=_prod_types,
 )
 
 
@@ -249,7 +290,9 @@ def argmin_loop(out: Any, x: Any, axis: int) -> None:
             target[o, k] = best
 
 
-def _without_axis(x: ArrayAval, *, axis: int) -> ArrayAval:
+def _without_axis(name: str, x: ArrayAval, axis: int) -> ArrayAval:
+    check_axes(name, x.shape, (axis,))
+    check_some(name, x.shape, (axis,))
     return ArrayAval(x.shape[:axis] + x.shape[axis + 1 :], np.dtype(np.intp))
 
 
@@ -260,18 +303,22 @@ def _dims_without_axis(d: Dims, operands: Sequence[DimShape], result: Any, *, ax
 argmax = Call(
     "argmax",
     lambda x, *, axis: np.argmax(x, axis=axis),
-    _without_axis,
+    lambda x, *, axis: _without_axis("argmax", x, axis),
     argmax_loop,
     axes=_dims_without_axis,
+    batching=along,
     examples=_AXES,
+    errors=(*along_axes("axis"), BadExample(((0, 2),), {"axis": 0}, ShapeError, ("(0, 2)",))),
 )
 argmin = Call(
     "argmin",
     lambda x, *, axis: np.argmin(x, axis=axis),
-    _without_axis,
+    lambda x, *, axis: _without_axis("argmin", x, axis),
     argmin_loop,
     axes=_dims_without_axis,
+    batching=along,
     examples=_AXES,
+    errors=(*along_axes("axis"), BadExample(((0, 2),), {"axis": 0}, ShapeError, ("(0, 2)",))),
 )
 
 
@@ -298,22 +345,37 @@ def _softmax_of(y: Any, x: Any, axes: tuple[int, ...]) -> Any:
     return exp(x - restore(safe, x.aval.shape, axes))
 
 
+def _logsumexp_derivative(ct: Any, y: Any, x: Any, axes: tuple[int, ...]) -> Any:
+    part = restore(plain(ct), x.aval.shape, axes) * _softmax_of(y, x, axes)
+    if not isinstance(ct, Masked):
+        return part
+    lanes = restore(broadcast_to(ct.mask, y.aval.shape), x.aval.shape, axes)
+    return Masked(select(lanes, part, 0.0), lanes)
+
+
+def _logsumexp_shape(x: ArrayAval, *, axes: tuple[int, ...]) -> ArrayAval:
+    check_axes("logsumexp", x.shape, axes)
+    check_some("logsumexp", x.shape, axes)
+    return ArrayAval(tuple(n for k, n in enumerate(x.shape) if k not in axes), x.dtype)
+
+
 logsumexp = Composite(
     "logsumexp",
     _logsumexp_numpy,
-    lambda x, *, axes: ArrayAval(tuple(n for k, n in enumerate(x.shape) if k not in axes), x.dtype),
+    _logsumexp_shape,
     _logsumexp_expand,
-    derivative=lambda ct, y, operands, *, axes: [
-        restore(ct, operands[0].aval.shape, axes) * _softmax_of(y, operands[0], axes)
-    ],
+    derivative=lambda ct, y, operands, *, axes: [_logsumexp_derivative(ct, y, operands[0], axes)],
     tangent=lambda tangents, y, operands, *, axes: reduce_sum(
         tangents[0] * _softmax_of(y, operands[0], axes), axes=axes
     ),
     types=ufunc_types(np.exp),
+    batching=along,
+    keeps_mask=True,
     examples=(
         Example(((4,),), {"axes": (0,)}),
         Example(((2, 3),), {"axes": (1,)}),
         Example(((2, 3),), {"axes": (0, 1)}),
         Example(((12, 10),), {"axes": (0,)}),
     ),
+    errors=(*along_axes("axes"), BadExample(((0, 2),), {"axes": (0,)}, ShapeError, ("(0, 2)",))),
 )

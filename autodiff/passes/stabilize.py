@@ -42,8 +42,8 @@ def stabilize(block: Block) -> Block:
 
 def _meant(op: Any, operands: tuple[Any, ...], made: dict[Any, Instr]) -> Any:
     inner = made.get(operands[0]) if operands and not isinstance(operands[0], Literal) else None
-    if inner is None:
-        return None
+    if inner is None or operands[0].aval.dtype.kind == "c":
+        return None  # identities of real numbers
     made_by: Any = inner.op
     if op is log and made_by is sigmoid:
         return neg(softplus(neg(inner.operands[0])))

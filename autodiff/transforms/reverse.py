@@ -19,8 +19,7 @@ from autodiff.errors import InternalError
 from autodiff.ir.aval import is_differentiable
 from autodiff.ir.build import building, inline, literal
 from autodiff.ir.core import Block, Instr, Literal, Operand, Value
-from autodiff.ops.arithmetic import logical_or
-from autodiff.ops.families import add, zeros_like
+from autodiff.ops.families import both, broadcast_to, cast, plain, some, zeros_like
 from autodiff.ops.op import Masked
 
 
@@ -45,48 +44,55 @@ def pullback(instrs: Sequence[Instr], seeds: Iterable[tuple[Any, Any]], sources:
     for target, ct in seeds:
         _accumulate(cts, target, ct)
     for instr in reversed(instrs):
-        (y,) = instr.results
-        if y in cts and y in active:
+        if any(y in cts and y in active for y in instr.results):
             _pull(instr, cts, active)
     return [_unmasked(cts.get(s), s) if s in useful else None for s in sources]
 
 
 def _pull(instr: Instr, cts: dict[Operand, Any], active: set[Operand]) -> None:
-    (y,) = instr.results
     op: Any = instr.op
     flags = tuple([o in active and op.connects(k) for k, o in enumerate(instr.operands)])
     if not any(flags):
         return
-    ct = cts[y]
-    if isinstance(ct, Masked) and not op.keeps_mask:
-        ct = ct.value
-    _name(ct, y)
-    for operand, wanted, part in zip(
-        instr.operands, flags, op.vjp(ct, y, instr.operands, instr.params, flags), strict=True
-    ):
+    given = tuple([_given(cts.get(y), y, op.keeps_mask or op.moves) for y in instr.results])
+    ct, y = (given[0], instr.results[0]) if len(given) == 1 else (given, instr.results)
+    parts = _moved(instr, ct, flags) if op.moves else op.vjp(ct, y, instr.operands, instr.params, flags)
+    for operand, wanted, part in zip(instr.operands, flags, parts, strict=True):
         if wanted and part is not None:
             _accumulate(cts, operand, part)
 
 
+def _moved(instr: Instr, ct: Any, flags: tuple[bool, ...]) -> list[Any]:
+    """The cotangents of an op that moves elements. Its mask moves with them: counted, it is a cotangent like any."""
+    op: Any = instr.op
+    (y,) = instr.results
+    parts = op.vjp(plain(ct), y, instr.operands, instr.params, flags)
+    if not isinstance(ct, Masked):
+        return list(parts)
+    counts = cast(broadcast_to(ct.mask, y.aval.shape), dtype=y.aval.dtype)
+    lanes = op.vjp(counts, y, instr.operands, instr.params, flags)
+    return [None if p is None else Masked(p, some(m)) for p, m in zip(parts, lanes, strict=True)]
+
+
+def _given(ct: Any, y: Any, keeps_mask: bool) -> Any:
+    """The cotangent of a result as the rule takes it."""
+    if ct is None:
+        return None
+    if isinstance(ct, Masked) and not keeps_mask:
+        ct = ct.value
+    _name(ct, y)
+    return ct
+
+
 def _accumulate(cts: dict[Operand, Any], value: Operand, ct: Any) -> None:
     before = cts.get(value)
-    if before is None:
-        cts[value] = ct
-    elif isinstance(before, Masked) and isinstance(ct, Masked):
-        cts[value] = Masked(add(before.value, ct.value), logical_or(before.mask, ct.mask))
-    else:
-        # A path without a mask makes every lane count, so the mask of the other is dropped.
-        cts[value] = add(_plain(before), _plain(ct))
-
-
-def _plain(ct: Any) -> Any:
-    return ct.value if isinstance(ct, Masked) else ct
+    cts[value] = ct if before is None else both(before, ct)
 
 
 def _unmasked(ct: Any, source: Any) -> Any:
     if ct is None:
         return zeros_like(source.aval)
-    ct = _plain(ct)
+    ct = plain(ct)
     if ct.aval != source.aval:
         raise InternalError(f"a rule gave a cotangent {ct.aval} to a value {source.aval}")
     _name(ct, source)
@@ -95,7 +101,7 @@ def _unmasked(ct: Any, source: Any) -> Any:
 
 def _name(ct: Any, primal: Any) -> None:
     """Name a cotangent after its primal, for printed IR and generated source."""
-    ct = _plain(ct)
+    ct = plain(ct)
     hint = getattr(primal, "hint", "")
     if hint and isinstance(ct, Value) and not ct.hint:
         ct.hint = f"ct_{hint}"

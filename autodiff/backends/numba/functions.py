@@ -97,8 +97,23 @@ LOOPS: dict[str, Callable[..., Any]] = {
     "split_axis": split_axis,
     "merge_runs": merge_runs,
     "integer_matmul": integer_matmul,
-    **{op.name: op.loop for op in OPS.values() if isinstance(op, Call)},
+    **{op.name: op.loop for op in OPS.values() if isinstance(op, Call) and op.loop is not None},
 }
+
+
+def _hosted(op: Call) -> Callable[..., None]:
+    """An op without a loop, as the source of a kernel calls it: outs, operands, parameters."""
+
+    def call(outs: tuple[Any, ...], operands: tuple[Any, ...], **params: Any) -> None:
+        implied = dict.fromkeys(op.implied_params, outs[0].shape)
+        for out, result in zip(outs, op.evaluate(*operands, **params, **implied), strict=True):
+            out[...] = result
+
+    return call
+
+
+# Plain Python only: Numba compiles none of these.
+HOSTED = {op.name: _hosted(op) for op in OPS.values() if isinstance(op, Call) and op.loop is None}
 DTYPES = {name: dtype.type for name, dtype in DTYPE_NAMES.items()}
 
 PYTHON: dict[str, Any] = {
@@ -110,6 +125,7 @@ PYTHON: dict[str, Any] = {
     "softplus": transcendental.softplus.numpy,
     **special.CALLED,
     **LOOPS,
+    **HOSTED,
     **DTYPES,
 }
 RESERVED = tuple(PYTHON)

@@ -78,7 +78,8 @@ class Fuser:
                 for operand in instr.operands:
                     self._need(operand, k)
                 if not isinstance(step, Group) or isinstance(instr.op, Reduction):
-                    self._allocate(instr.results[0], zeroed=_needs_zeros(instr))
+                    for result in instr.results:
+                        self._allocate(result, zeroed=_needs_zeros(instr))
         for result in self.block.results:
             self._need(result, len(self.places.steps))
 
@@ -146,20 +147,20 @@ class Fuser:
         return nest
 
     def _single(self, instr: Instr) -> list[Step]:
-        out = self.memory[instr.results[0]]
+        outs = [self.memory[r] for r in instr.results]
         if isinstance(instr.op, Placement):
-            return self._placement(instr, instr.op, out)
+            return self._placement(instr, instr.op, outs[0])
         steps: list[Step] = []
         operands = tuple(self._whole(o, steps, isinstance(instr.op, Matmul)) for o in instr.operands)
         if instr.op is reshape:
             base, _ = operands[0]
-            self.allocated.remove(out)
-            return [*steps, Alias(out, base)]
-        if out.shape:
-            return [*steps, NativeCall(instr, out, operands)]
-        cell = self._fresh("cell", ("1",), out.dtype)
-        read = LoopNest((), [Store(Access(out, ()), Access(cell, (Index(None),)))])
-        return [*steps, NativeCall(instr, cell, operands), read]
+            self.allocated.remove(outs[0])
+            return [*steps, Alias(outs[0], base)]
+        # A native function writes memory: a scalar goes through an array of one element.
+        cells = [out if out.shape else self._fresh("cell", ("1",), out.dtype) for out in outs]
+        scalars = [(out, cell) for out, cell in zip(outs, cells, strict=True) if out is not cell]
+        read = [Store(Access(out, ()), Access(cell, (Index(None),))) for out, cell in scalars]
+        return [*steps, NativeCall(instr, tuple(cells), operands), *([LoopNest((), [*read])] if read else [])]
 
     def _fresh(self, hint: str, shape: tuple[str, ...], dtype: np.dtype) -> Buffer:
         """Memory that belongs to no value; scalars (shape ()) are locals and need none."""

@@ -11,13 +11,15 @@ source by Numba instead.
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 from llvmlite import ir
 
-from autodiff.backends.numba.fuse import NoKernel
+from autodiff.backends.numba.host import is_hosted
+from autodiff.backends.numba.llvm_calls import HOST, emit_host_call, emit_recurrence
 from autodiff.backends.numba.llvm_matmul import emit_matmul
 from autodiff.backends.numba.llvm_scalar import BOOL, TYPES, Scalar, ScalarPrinter, constant
 from autodiff.backends.numba.nest import (
@@ -29,16 +31,15 @@ from autodiff.backends.numba.nest import (
     Index,
     KernelPlan,
     LoopNest,
-    NativeCall,
     Source,
     Statement,
     Store,
 )
 from autodiff.backends.numba.source import CHUNK
 from autodiff.backends.numba.vector_formulas import FORMULAS
-from autodiff.ops.contraction import Matmul
 from autodiff.ops.families import Elementwise, Reduction
 from autodiff.ops.op import Cast
+from autodiff.ops.reduction import recurrence
 
 # Each formula written out costs 10 to 30 ms of compilation; a kernel with more of them than this
 # calls them instead, element by element.
@@ -82,9 +83,11 @@ class KernelPrinter:
         self.values: dict[str, Scalar] = {}
         self.sizes: dict[str, ir.Value] = {}
         self.pointers: dict[Buffer, ir.Value] = {}
+        self.host_calls = itertools.count()
+        self.size_names = (*plan.sizes, *((HOST,) if any(map(is_hosted, plan.steps)) else ()))
         outputs = scalar_results(plan)
         kinds = [self._parameter_type(p) for p in plan.params]
-        kinds += [WORD] * len(plan.sizes)
+        kinds += [WORD] * len(self.size_names)
         kinds += [memory_type(b.dtype).as_pointer() for b in (*plan.allocated, *outputs)]
         self.body = ir.Function(self.module, ir.FunctionType(VOID, kinds), "body")
         self.body.linkage = "internal"
@@ -117,7 +120,7 @@ class KernelPrinter:
                 self.pointers[p] = arg
             else:
                 self.values[p.name] = Scalar(arg, p.dtype)
-        for name in self.plan.sizes:
+        for name in self.size_names:
             self.sizes[name] = args.pop(0)
         for buffer in self.plan.allocated:
             self.pointers[buffer] = args.pop(0)
@@ -152,10 +155,12 @@ class KernelPrinter:
                 _Nest(self, step).emit()
             elif isinstance(step, Alias):
                 self.pointers[step.buffer] = self.pointers[step.base]
-            elif isinstance(step, NativeCall) and isinstance(step.instr.op, Matmul):
-                emit_matmul(self, step)
+            elif is_hosted(step):
+                emit_host_call(self, step)
+            elif step.instr.op is recurrence:
+                emit_recurrence(self, step)
             else:
-                raise NoKernel(f"no native code for {step.instr.op.name}")
+                emit_matmul(self, step)
 
     def fill(self, buffer: Buffer, value: Scalar) -> None:
         """Set every element."""

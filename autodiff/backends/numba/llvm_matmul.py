@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from autodiff.backends.numba.fuse import NoKernel
 from autodiff.backends.numba.llvm_scalar import constant
 from autodiff.backends.numba.native import register_blas
 from autodiff.backends.numba.nest import Buffer, NativeCall
@@ -24,8 +23,6 @@ class _Blas:
     """Calls of one dtype's routines; everything goes by pointer, as in Fortran."""
 
     def __init__(self, printer: Any, dtype: np.dtype) -> None:
-        if dtype not in ROUTINES:
-            raise NoKernel(f"BLAS has no {dtype}")
         register_blas()
         self.p, self.b = printer, printer.b
         self.letter = ROUTINES[dtype]
@@ -58,15 +55,16 @@ class _Blas:
 
 def emit_matmul(printer: Any, step: NativeCall) -> None:
     """out = a @ b; the leading axes of a batch are looped over."""
-    blas = _Blas(printer, step.out.dtype)
+    (out,) = step.outs
+    blas = _Blas(printer, out.dtype)
     (left, a_swapped), (right, b_swapped) = step.operands
-    batch = " * ".join(step.out.shape[:-2]) or "1"
+    batch = " * ".join(out.shape[:-2]) or "1"
     if batch == "1":
-        pointers = [printer.pointers[x] for x in (step.out, left, right)]
+        pointers = [printer.pointers[x] for x in (out, left, right)]
         _emit_one(blas, step, pointers, a_swapped, b_swapped)
         return
     with printer.loop(WORD(0), printer.size(batch)) as i:
-        pointers = [_matrix(printer, x, i) for x in (step.out, left, right)]
+        pointers = [_matrix(printer, x, i) for x in (out, left, right)]
         _emit_one(blas, step, pointers, a_swapped, b_swapped)
 
 
@@ -79,7 +77,7 @@ def _matrix(printer: Any, buffer: Buffer, i: ir.Value) -> ir.Value:
 def _emit_one(blas: _Blas, step: NativeCall, pointers: list[ir.Value], a_swapped: bool, b_swapped: bool) -> None:
     out, a, b = pointers
     (left, _), _ = step.operands
-    m, n = step.out.shape[-2:]
+    m, n = step.outs[0].shape[-2:]
     k = left.shape[-2] if a_swapped else left.shape[-1]
     if n == "1":
         _emit_vector(blas, (out, a, b), (m, k), a_swapped)

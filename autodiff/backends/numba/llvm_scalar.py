@@ -19,7 +19,7 @@ from autodiff.backends.numba.fuse import NoKernel
 from autodiff.backends.numba.special_symbols import symbol
 from autodiff.backends.numba.vector_formulas import FORMULAS
 from autodiff.backends.numba.vector_value import Value
-from autodiff.ops.special import CALLED
+from autodiff.ops.special import CALLED, SEVERAL, WRITTEN
 
 BOOL = np.dtype(np.bool_)
 CONTRACT = ("contract",)
@@ -159,7 +159,7 @@ class ScalarPrinter:
             return Scalar(Value(self.b, x.ir).intrinsic(INTRINSICS[name]).ir, x.dtype)
         if name in LIBRARY:
             return self._library(name, operands)
-        if name in CALLED and name != "zeta":
+        if name in CALLED and name not in WRITTEN and name not in SEVERAL and name != "zeta":
             return self._special(name, operands)
         raise NoKernel(f"no native code for {name}")
 

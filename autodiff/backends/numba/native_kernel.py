@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from autodiff.backends.numba.host import Host
 from autodiff.backends.numba.llvm import is_large, print_llvm, scalar_results
 from autodiff.backends.numba.native import MachineCode
 from autodiff.backends.numba.nest import Alias, Buffer, KernelPlan
@@ -36,6 +37,7 @@ class NativeKernel:
         self.source = source
         self.plan = plan
         self._invoke = invoke()
+        self._host = Host(plan)  # before the code, which looks for its symbol
         self._code = MachineCode(print_llvm(plan), "kernel", quick=is_large(plan))
         self._roots = _result_memory(plan)
 
@@ -44,8 +46,12 @@ class NativeKernel:
         plan, call, address, owner = self.plan, self._invoke, self._code.address, self
         results = [(_numbers(b.shape, sizes), b.dtype) for b in plan.results]
         fresh = {root: results[k] for k, root in self._roots.items()}
+        if self._host.calls:
+            # The lock may be given away in between: the shared arena is not ours alone.
+            fresh = {b: (_numbers(b.shape, sizes), b.dtype) for b in plan.allocated}
         layout = _Layout([b for b in plan.allocated if b not in fresh], sizes)
         before = (*map(_word, literals), *(sizes[name] for name in plan.sizes))
+        before += (self._host.table,) if self._host.calls else ()
         made = [fresh[b] for b in plan.allocated if b in fresh]
         picked = _picker(plan, [b for b in plan.allocated if b in fresh], self._roots)
         scalars = [b.dtype for b in scalar_results(plan)]
@@ -82,8 +88,20 @@ class NativeKernel:
 
         pair = picked == [(True, 0), (False, 0)] and len(plan.allocated) == 1
         chosen = run_pair if pair else run if plan.allocated else run_numbers
+        chosen = _checked(chosen, self._host) if self._host.calls else chosen
         chosen.__dict__["kernel"] = owner  # the code must live as long as the function
         return chosen
+
+
+def _checked(run: Callable[..., tuple[Any, ...]], host: Host) -> Callable[..., tuple[Any, ...]]:
+    """The kernel, with what a call to the host raised."""
+
+    def checked(*args: Any) -> tuple[Any, ...]:
+        results = run(*args)
+        host.reraise()
+        return results
+
+    return checked
 
 
 class _Arena:

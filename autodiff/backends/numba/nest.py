@@ -127,10 +127,10 @@ class LoopNest:
 
 @dataclass(eq=False, slots=True)
 class NativeCall:
-    """`out = op(arrays)` on whole buffers; an operand may be read transposed."""
+    """`outs = op(arrays)` on whole buffers; an operand may be read transposed."""
 
     instr: Instr
-    out: Buffer
+    outs: tuple[Buffer, ...]
     operands: tuple[tuple[Buffer, bool], ...]
 
 

@@ -45,7 +45,7 @@ from autodiff.ir.aval import short_dtype
 from autodiff.ir.core import Instr
 from autodiff.ops.contraction import Matmul
 from autodiff.ops.families import Elementwise, Reduction
-from autodiff.ops.op import Cast
+from autodiff.ops.op import Call, Cast
 
 CHUNK = 4096
 DTYPE_NAMES = {
@@ -100,11 +100,21 @@ def _step(step: LoopNest | NativeCall | Alias) -> list[str]:
 
 def _call(step: NativeCall) -> list[str]:
     operands = [f"{b.name}.T" if swapped else b.name for b, swapped in step.operands]
-    out = step.out.name
-    if isinstance(step.instr.op, Matmul):
+    op = step.instr.op
+    if isinstance(op, Matmul):
         return _matmul(step, operands)
-    params = [_param(v) for k, v in step.instr.params.items() if k not in step.instr.op.implied_params]
-    return [f"{step.instr.op.name}({', '.join([out, *operands, *params])})"]
+    params = {k: _param(v) for k, v in step.instr.params.items() if k not in op.implied_params}
+    outs = [b.name for b in step.outs]
+    if isinstance(op, Call) and op.loop is None:
+        # Whoever runs the op itself wants its scalars as scalars.
+        given = [o if x.aval.shape else f"{o}[0]" for o, x in zip(operands, step.instr.operands, strict=True)]
+        keywords = [f"{k}={v}" for k, v in params.items()]
+        return [f"{op.name}({', '.join([_tuple(outs), _tuple(given), *keywords])})"]
+    return [f"{op.name}({', '.join([*outs, *operands, *params.values()])})"]
+
+
+def _tuple(items: list[str]) -> str:
+    return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
 
 
 def _param(value: object) -> str:
@@ -115,7 +125,7 @@ def _param(value: object) -> str:
 
 def _matmul(step: NativeCall, operands: list[str]) -> list[str]:
     """BLAS by way of `np.dot`: gemv where a side is a vector, gemm elsewhere, looped over a batch."""
-    out, (a, b) = step.out, operands
+    (out,), (a, b) = step.outs, operands
     (left, _), (right, _) = step.operands
     if "0" in (*left.shape, *right.shape):
         return [f"{out.name}[:] = {constant(Constant(0, out.dtype))}"]

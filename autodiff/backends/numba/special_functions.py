@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,8 @@ from numba.core.errors import TypingError
 from numba.extending import overload, register_jitable
 
 from autodiff.backends.numba.fuse import NoKernel
-from autodiff.backends.numba.special_symbols import ARITY, symbol
-from autodiff.ops.special import CALLED
+from autodiff.backends.numba.special_symbols import symbol
+from autodiff.ops.special import ARITY, CALLED, SEVERAL, WRITTEN
 
 
 @lru_cache(maxsize=128)
@@ -54,6 +55,35 @@ def _ternary(name: str, function: Callable[..., Any]) -> None:
     def resolve(x, y, z):
         call, result = external(name, 3), _result(x, y, z)
         return lambda x, y, z: result(call(np.float64(x), np.float64(y), np.float64(z), np.intc(0)))
+
+
+def _quaternary(name: str, function: Callable[..., Any]) -> None:
+    @overload(function)
+    def resolve(x, y, z, w):
+        call, result = external(name, 4), _result(x, y, z, w)
+        return lambda x, y, z, w: result(
+            call(np.float64(x), np.float64(y), np.float64(z), np.float64(w), np.intc(0))
+        )
+
+
+def _several(name: str, function: Callable[..., Any]) -> None:
+    """One of the two results that a C function writes through pointers."""
+    place = SEVERAL[name][1]
+
+    @overload(function)
+    def resolve(x):
+        result, pointer = _result(x), types.CPointer(types.float64)
+        try:
+            call = types.ExternalFunction(symbol(name), types.void(float64, pointer, pointer))
+        except NoKernel as reason:
+            raise TypingError(str(reason)) from reason
+
+        def compute(x):
+            found = np.empty(2, np.float64)
+            call(np.float64(x), found[:1].ctypes, found[1:].ctypes)
+            return result(found[place])
+
+        return compute
 
 
 # B(2k) / (2k)!, k = 1, ..., 9: the coefficients of Euler's and Maclaurin's formula.
@@ -98,10 +128,63 @@ def _zeta(function: Callable[..., Any]) -> None:
         return lambda s, x: result(compiled(np.float64(s), np.float64(x)))
 
 
+@register_jitable
+def _pick(condition: bool, x: float, y: float) -> float:
+    return float(x) if condition else float(y)
+
+
+def _rebound(function: Callable[..., Any], made: dict[str, Any]) -> Any:
+    """A formula of `ops` for scalars: the functions it names, and those they name, compiled."""
+    if function.__name__ in made:
+        return made[function.__name__]
+    names = dict(function.__globals__)
+    for name in function.__code__.co_names:
+        value = names.get(name)
+        if name in CALLED:
+            names[name] = CALLED[name]
+        elif isinstance(value, FunctionType):
+            names[name] = _rebound(value, made)
+    copy = FunctionType(function.__code__, names, function.__name__)
+    made[function.__name__] = register_jitable(error_model="numpy")(copy)
+    return made[function.__name__]
+
+
+def _written(name: str, function: Callable[..., Any], made: dict[str, Any]) -> None:
+    formula, constants = WRITTEN[name]
+    compiled = _rebound(formula, made)
+    if ARITY[name] == 1:
+
+        @overload(function)
+        def resolve(x):
+            result = _result(x)
+            return lambda x: result(compiled(np.float64(x)))
+
+    elif ARITY[name] == 2:
+        (order,) = constants
+
+        @overload(function)
+        def resolve(x, y):
+            result = _result(x, y)
+            return lambda x, y: result(compiled(np.float64(x), np.float64(y), order))
+
+    else:
+        order, other, mirrored = constants
+
+        @overload(function)
+        def resolve(x, y, z):
+            result = _result(x, y, z)
+            return lambda x, y, z: result(compiled(np.float64(x), np.float64(y), np.float64(z), order, other, mirrored))
+
+
 def register() -> None:
     """Tell Numba what the special functions are in compiled code; nothing is looked up yet."""
+    made: dict[str, Any] = {"pick": _pick}
     for name, function in CALLED.items():
         if name == "zeta":
             _zeta(function)
+        elif name in WRITTEN:
+            _written(name, function, made)
+        elif name in SEVERAL:
+            _several(name, function)
         else:
-            (_unary, _binary, _ternary)[ARITY.get(name, 1) - 1](name, function)
+            (_unary, _binary, _ternary, _quaternary)[ARITY[name] - 1](name, function)

@@ -12,13 +12,10 @@ from functools import lru_cache
 
 from autodiff.backends.numba.fuse import NoKernel
 from autodiff.backends.numba.native import c_address, c_exports, register
+from autodiff.ops.special import ARITY, SEVERAL
 
 MODULE = "scipy.special.cython_special"
 C_NAMES = {"digamma": "psi"}  # where they differ from the op's
-ARITY = {
-    **dict.fromkeys(("zeta", "beta", "betaln", "gammainc", "gammaincc", "rel_entr", "kl_div", "jv", "iv", "ive"), 2),
-    "betainc": 3,
-}
 
 
 @lru_cache(maxsize=128)
@@ -32,10 +29,12 @@ def symbol(name: str) -> str:
     """
     exports = c_exports(MODULE)
     plain = C_NAMES.get(name, name)
-    wanted = f'"double ({"double, " * ARITY.get(name, 1)}int __pyx_skip_dispatch)"'
+    wanted = f'"double ({"double, " * ARITY[name]}int __pyx_skip_dispatch)"'
+    if name in SEVERAL:
+        plain, wanted = SEVERAL[name][0], '"void (double, double *, double *)"'
     # Functions for several types have numbered versions.
     for candidate in (plain, *(f"__pyx_fuse_{k}{plain}" for k in range(4))):
         if candidate in exports and wanted in str(exports[candidate]):
-            register(f"autodiff_{name}", c_address(exports[candidate]))
-            return f"autodiff_{name}"
+            register(f"autodiff_{plain if name in SEVERAL else name}", c_address(exports[candidate]))
+            return f"autodiff_{plain if name in SEVERAL else name}"
     raise NoKernel(f"this SciPy exports no C function {name} of doubles")

@@ -1,4 +1,4 @@
-"""Differences, sums and lines between samples: gradient, trapezoid, ediff1d, interp."""
+"""Differences, sums and lines between samples: diff, ediff1d, trapezoid, gradient, interp."""
 
 from __future__ import annotations
 
@@ -7,20 +7,48 @@ from typing import Any
 import numpy as np
 
 from autodiff.errors import ArgumentError, ShapeError
-from autodiff.frontends.surface.common import as_dtype, as_float, lift, one_axis, unsupported
+from autodiff.frontends.surface.common import as_dtype, as_float, lift, one_axis
 from autodiff.frontends.surface.indexing import getitem
+from autodiff.frontends.surface.reductions import MISSING
 from autodiff.frontends.surface.reductions import sum as sum_
 from autodiff.frontends.surface.shapes import concatenate, moveaxis, ravel
 from autodiff.ir.core import Operand
-from autodiff.ops.arithmetic import clip
-from autodiff.ops.families import broadcast_to, equal, select
+from autodiff.ops.arithmetic import absolute, clip, mod, sub
+from autodiff.ops.families import broadcast_to, equal, not_equal, select
 from autodiff.ops.indexing import take
-from autodiff.ops.ordering import searchsorted
+from autodiff.ops.ordering import argsort, searchsorted
 
 
 def _last(x: Any, start: int | None, stop: int | None = None) -> Any:
     """x[..., start:stop]."""
     return getitem(x, (..., slice(start, stop)))
+
+
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = MISSING, append: Any = MISSING) -> Any:
+    """Differences of neighbours, n times; of booleans whether they differ."""
+    if n < 0:
+        raise ArgumentError(f"diff: the order, {n}, must not be negative")
+    x = lift(a)
+    if n == 0:
+        return x
+    if not x.aval.ndim:
+        raise ShapeError("diff: an array of shape () has no neighbours", "give an array of one or more axes")
+    k = one_axis(axis, x.aval.ndim, "diff")
+    parts = [_end(prepend, x, k), x, _end(append, x, k)]
+    parts = [p for p in parts if p is not None]
+    x = moveaxis(x if len(parts) == 1 else concatenate(parts, k), k, -1)
+    for _ in range(n):
+        step = not_equal if x.aval.dtype == np.bool_ else sub
+        x = step(_last(x, 1), _last(x, None, -1))
+    return moveaxis(x, -1, k)
+
+
+def _end(value: Any, x: Any, axis: int) -> Any:
+    if value is MISSING:
+        return None
+    v = lift(value)
+    shape = tuple(1 if k == axis else m for k, m in enumerate(x.aval.shape))
+    return v if v.aval.ndim else broadcast_to(v, shape)
 
 
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
@@ -126,10 +154,12 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
 
     At a sample the derivative in `x` is the slope to its right; beyond the ends it is 0.
     """
-    unsupported("interp", period=(period, None))
     at, places, values = (as_dtype(lift(v), np.float64) for v in (x, xp, fp))
     if places.aval.ndim != 1 or places.aval.shape != values.aval.shape or not places.aval.size:
         raise ShapeError(f"interp: xp of shape {places.aval.shape} and fp of shape {values.aval.shape} do not fit")
+    if period is not None:
+        at, places, values = _around(at, places, values, period)
+        left = right = None
     n = places.aval.size
     if n == 1:
         y = broadcast_to(getitem(values, 0), at.aval.shape)
@@ -138,6 +168,20 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
         y = _on_segment(at, places, values, low)
     y = select(at < getitem(places, 0), getitem(values, 0) if left is None else left, y)
     return select(at > getitem(places, -1), getitem(values, -1) if right is None else right, y)
+
+
+def _around(at: Any, places: Any, values: Any, period: Any) -> tuple[Any, Any, Any]:
+    """Places brought into one period, with the last sample repeated before and the first one after it."""
+    if isinstance(period, int | float) and period == 0:
+        raise ArgumentError("interp: the period must not be 0")
+    length = absolute(lift(period))
+    at, places = mod(at, length), mod(places, length)
+    order = argsort(places, axis=0)
+    places, values = take(places, order, axis=0), take(values, order, axis=0)
+    first, last = (getitem(places, slice(0, 1)), getitem(places, slice(-1, None)))
+    places = concatenate([last - length, places, first + length])
+    values = concatenate([getitem(values, slice(-1, None)), values, getitem(values, slice(0, 1))])
+    return at, places, values
 
 
 def _on_segment(at: Any, places: Any, values: Any, low: Any) -> Any:

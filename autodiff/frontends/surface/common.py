@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.errors import ArgumentError, AxisError
+from autodiff.errors import ArgumentError, AxisError, DTypeError
 from autodiff.ir.build import emitter
 from autodiff.ir.core import Operand
 from autodiff.ops.families import cast, reshape
@@ -25,12 +25,22 @@ def lift_all(xs: Iterable[Any]) -> list[Any]:
 
 def as_float(x: Any) -> Any:
     """Integers and booleans as float64, as NumPy's means and norms take them."""
-    return x if x.aval.dtype.kind == "f" else cast(x, dtype=np.dtype(np.float64))
+    return x if x.aval.dtype.kind in "fc" else cast(x, dtype=np.dtype(np.float64))
 
 
 def as_dtype(x: Any, dtype: Any) -> Any:
-    """`x` in the dtype asked for; None keeps its own."""
-    return x if dtype is None or np.dtype(dtype) == x.aval.dtype else cast(x, dtype=np.dtype(dtype))
+    """`x` in the dtype asked for; None keeps its own.
+
+    Raises
+    ------
+    DTypeError
+        For complex numbers in a real dtype: NumPy drops the imaginary part, with a warning.
+    """
+    if dtype is None or np.dtype(dtype) == x.aval.dtype:
+        return x
+    if x.aval.dtype.kind == "c" and np.dtype(dtype).kind in "fiu":
+        raise DTypeError(f"casting {x.aval.dtype} to {np.dtype(dtype)} drops the imaginary part", "take x.real first")
+    return cast(x, dtype=np.dtype(dtype))
 
 
 def one_axis(axis: Any, ndim: int, name: str) -> int:

@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.errors import AxisError, ConcretizationError, DTypeError
+from autodiff.errors import AxisError, ConcretizationError, DTypeError, ShapeError
 from autodiff.frontends.surface.common import lift, one_axis, unsupported
+from autodiff.frontends.surface.static import static_array
 from autodiff.ir.core import Operand, Value
 from autodiff.ops.arithmetic import clip, less
 from autodiff.ops.families import broadcast_shapes, cast, select
@@ -247,6 +248,20 @@ def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "r
     if mode == "wrap":
         index = lift(index) % x.aval.shape[k]
     return gather(_Gather(x, [index], k))
+
+
+def compress(condition: Any, a: Any, axis: Any = None, out: Any = None) -> Any:
+    """The entries along an axis where a known row of booleans is true; the row may be shorter."""
+    unsupported("compress", out=(out, None))
+    mask = static_array(condition, "compress: condition")
+    if mask.ndim != 1:
+        raise ShapeError(f"compress: the condition must have one axis, its shape is {mask.shape}")
+    return take(a, np.flatnonzero(mask), axis)
+
+
+def extract(condition: Any, arr: Any) -> Any:
+    """The elements, flattened, where a known array of booleans is true."""
+    return take(arr, np.flatnonzero(static_array(condition, "extract: condition")))
 
 
 def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Any:

@@ -10,6 +10,7 @@ from autodiff.errors import ArgumentError, ShapeError
 from autodiff.frontends.surface.common import lift, one_axis, unsupported
 from autodiff.ops import ordering as ops
 from autodiff.ops.families import reshape
+from autodiff.ops.indexing import take
 
 
 def flat_or_axis(a: Any, axis: Any, name: str) -> tuple[Any, int]:
@@ -59,10 +60,11 @@ def _check_places(kth: Any, n: int, name: str) -> None:
 
 def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
     """Where to insert `v` into the sorted `a`; integers, without derivative."""
-    unsupported("searchsorted", sorter=(sorter, None))
     if side not in ("left", "right"):
         raise ArgumentError(f"searchsorted: side must be 'left' or 'right', got {side!r}")
     x = lift(a)
     if x.aval.ndim != 1:
         raise ShapeError(f"searchsorted: the sorted array must have one axis, its shape is {x.aval.shape}")
+    if sorter is not None:
+        x = take(x, lift(sorter), axis=0)
     return ops.searchsorted(x, v, right=side == "right")

@@ -1,15 +1,19 @@
-"""Polynomials, and their products: polyval, vander, convolve, correlate."""
+"""Polynomials, highest power first, and products of sequences: polyval, polymul, vander, convolve, correlate."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from autodiff.errors import ArgumentError, ShapeError
-from autodiff.frontends.surface.common import lift
+import numpy as np
+
+from autodiff.errors import ArgumentError, NotDifferentiableError, ShapeError
+from autodiff.frontends.surface.common import as_float, lift
+from autodiff.frontends.surface.creation import ones_like, zeros_like
 from autodiff.frontends.surface.indexing import getitem
 from autodiff.frontends.surface.products import outer
-from autodiff.frontends.surface.shapes import ones_like, stack, zeros_like
-from autodiff.ops.families import promoted, reduce_sum, reshape
+from autodiff.frontends.surface.shapes import concatenate, ravel, stack
+from autodiff.ops.arithmetic import sub
+from autodiff.ops.families import add, conjugate, promoted, reduce_sum, reshape
 from autodiff.ops.movement import flip, pad, slice_axis
 from autodiff.ops.promotion import common_types
 
@@ -23,6 +27,71 @@ def polyval(p: Any, x: Any) -> Any:
     for k in range(coefficients.aval.size):
         y = y * at + getitem(coefficients, k)
     return y
+
+
+def _coefficients(name: str, *polynomials: Any) -> list[Any]:
+    found = [reshape(p, shape=(1,)) if not p.aval.ndim else p for p in map(lift, polynomials)]
+    for p in found:
+        if p.aval.ndim != 1:
+            raise ShapeError(f"{name}: coefficients must have one axis, their shape is {p.aval.shape}")
+    return found
+
+
+def polyadd(a1: Any, a2: Any) -> Any:
+    return add(*_aligned("polyadd", a1, a2))
+
+
+def polysub(a1: Any, a2: Any) -> Any:
+    return sub(*_aligned("polysub", a1, a2))
+
+
+def _aligned(name: str, a1: Any, a2: Any) -> list[Any]:
+    """Both with as many coefficients, zeros in front of the shorter one."""
+    p = _coefficients(name, a1, a2)
+    n = max(x.aval.size for x in p)
+    return [pad(x, low=(n - x.aval.size,), high=(0,), interior=(0,)) for x in p]
+
+
+def polymul(a1: Any, a2: Any) -> Any:
+    return convolve(*_coefficients("polymul", a1, a2))
+
+
+def polyder(p: Any, m: int = 1) -> Any:
+    (c,) = _coefficients("polyder", p)
+    if m < 0:
+        raise ArgumentError(f"polyder: the order, {m}, must not be negative", "use polyint")
+    for _ in range(m):
+        n = c.aval.size
+        c = slice_axis(c, 0, 0, max(n - 1, 0)) * lift(np.arange(n - 1, 0, -1)) if n > 1 else zeros_like(c)
+    return c
+
+
+def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
+    (c,) = _coefficients("polyint", p)
+    if m < 0:
+        raise ArgumentError(f"polyint: the order, {m}, must not be negative", "use polyder")
+    constants = zeros_like(lift(np.zeros(m))) if k is None else ravel(lift(k))
+    if constants.aval.size not in (1, m):
+        raise ArgumentError(f"polyint: {constants.aval.size} constants for {m} integrations", "give one for each")
+    for j in range(m):
+        last = getitem(constants, slice(j, j + 1) if constants.aval.size > 1 else slice(0, 1))
+        c = concatenate([c / lift(np.arange(c.aval.size, 0, -1)), last])
+    return c
+
+
+def poly(seq_of_zeros: Any) -> Any:
+    """The coefficients of the polynomial with these zeros."""
+    zeros = lift(seq_of_zeros)
+    if zeros.aval.ndim != 1:
+        raise NotDifferentiableError(
+            f"np.poly of an array of shape {zeros.aval.shape} has no rule in autodiff",
+            "of a matrix: np.poly(np.linalg.eigvals(a)); of zeros: a row of them",
+        )
+    zeros = as_float(zeros)
+    c = lift(np.ones(1, zeros.aval.dtype))
+    for k in range(zeros.aval.size):
+        c = convolve(c, concatenate([lift(np.ones(1, zeros.aval.dtype)), -getitem(zeros, slice(k, k + 1))]))
+    return c
 
 
 def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
@@ -48,8 +117,8 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
 def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
     x, y = _rows("correlate", a, v)
     if x.aval.size < y.aval.size:
-        return flip(correlate(y, x, mode), axes=(0,))
-    return _part(_full(x, flip(y, axes=(0,))), x.aval.size, y.aval.size, mode, "correlate")
+        return conjugate(flip(correlate(y, x, mode), axes=(0,)))
+    return _part(_full(x, flip(conjugate(y), axes=(0,))), x.aval.size, y.aval.size, mode, "correlate")
 
 
 def _rows(name: str, a: Any, v: Any) -> list[Any]:

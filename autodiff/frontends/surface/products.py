@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from autodiff.errors import ArgumentError, ShapeError
-from autodiff.frontends.surface.common import lift, lift_all, one_axis, unsupported
+from autodiff.frontends.surface.common import as_dtype, lift, one_axis, unsupported
 from autodiff.frontends.surface.shapes import diagonal, moveaxis
 from autodiff.ops.contraction import matmul as matmul_op
-from autodiff.ops.families import broadcast_shapes, mul, reduce_sum
+from autodiff.ops.families import broadcast_shapes, conjugate, mul, reduce_sum
 from autodiff.ops.families import broadcast_to as broadcast_trailing
 from autodiff.ops.families import reshape as reshape_op
 from autodiff.ops.movement import transpose
@@ -64,7 +65,7 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
 
 
 def vdot(a: Any, b: Any) -> Any:
-    x, y = lift(a), lift(b)
+    x, y = conjugate(lift(a)), lift(b)
     return matmul(reshape_op(x, shape=(x.aval.size,)), reshape_op(y, shape=(y.aval.size,)))
 
 
@@ -73,6 +74,44 @@ def inner(a: Any, b: Any) -> Any:
     if not x.aval.ndim or not y.aval.ndim:
         return mul(x, y)
     return tensordot(x, y, ((-1,), (-1,)))
+
+
+def vecdot(x1: Any, x2: Any, axis: int = -1) -> Any:
+    """Sums of products along one axis of both; the other axes broadcast."""
+    x, y = lift(x1), lift(x2)
+    for v in (x, y):
+        if not v.aval.ndim:
+            raise ShapeError("vecdot: an operand of shape () has no axis to sum over", "use *")
+    x, y = (moveaxis(v, one_axis(axis, v.aval.ndim, "vecdot"), -1) for v in (x, y))
+    _same_length("vecdot", x, y, -1)
+    product = mul(np.conj(x) if x.aval.dtype.kind == "c" else x, y)
+    return reduce_sum(product, axes=(product.aval.ndim - 1,))
+
+
+def matvec(x1: Any, x2: Any) -> Any:
+    """Each matrix of x1 times the vector of x2 that broadcasting gives it."""
+    a, v = lift(x1), lift(x2)
+    if a.aval.ndim < 2 or not v.aval.ndim:
+        raise ShapeError(f"matvec: shapes {a.aval.shape} and {v.aval.shape} are not a matrix and a vector")
+    _same_length("matvec", a, v, -1)
+    y = matmul(a, reshape_op(v, shape=(*v.aval.shape, 1)))
+    return reshape_op(y, shape=y.aval.shape[:-1])
+
+
+def vecmat(x1: Any, x2: Any) -> Any:
+    """The vector of x1 (conjugated) times each matrix of x2."""
+    v, a = lift(x1), lift(x2)
+    if a.aval.ndim < 2 or not v.aval.ndim:
+        raise ShapeError(f"vecmat: shapes {v.aval.shape} and {a.aval.shape} are not a vector and a matrix")
+    v = np.conj(v) if v.aval.dtype.kind == "c" else v
+    _same_length("vecmat", v, a, -2)
+    y = matmul(reshape_op(v, shape=(*v.aval.shape[:-1], 1, v.aval.shape[-1])), a)
+    return reshape_op(y, shape=(*y.aval.shape[:-2], y.aval.shape[-1]))
+
+
+def _same_length(name: str, x: Any, y: Any, axis: int) -> None:
+    if x.aval.shape[-1] != y.aval.shape[axis]:
+        raise ShapeError(f"{name}: shapes {x.aval.shape} and {y.aval.shape} do not fit along axis {axis}", REMEDY)
 
 
 def outer(a: Any, b: Any, out: Any = None) -> Any:
@@ -133,25 +172,55 @@ def _grouped(x: Any, split: Split) -> tuple[Any, list[tuple[int, ...]]]:
 
 def einsum(*operands: Any, out: Any = None, optimize: Any = False, dtype: Any = None, **kwargs: Any) -> Any:
     """`numpy.einsum` for any number of operands, contracted pairwise along NumPy's path."""
-    unsupported("einsum", out=(out, None), dtype=(dtype, None))
-    if not isinstance(operands[0], str):
-        raise ArgumentError("einsum: give the subscripts as a string first", 'write np.einsum("ij,jk->ik", a, b)')
-    xs = lift_all(operands[1:])
-    inputs, output = _subscripts(operands[0], [x.aval for x in xs])
+    unsupported("einsum", out=(out, None))
+    if unknown := set(kwargs) - {"order", "casting"}:
+        raise ArgumentError(f"einsum: unknown arguments {', '.join(sorted(unknown))}")
+    text, xs = _subscripts_first(operands)
+    xs = [as_dtype(lift(x), dtype) for x in xs]
+    inputs, output = _subscripts(text, [x.aval for x in xs])
     terms = [
         _reduced_term(x, labels, _elsewhere(inputs, k, output))
         for k, (x, labels) in enumerate(zip(xs, inputs, strict=True))
     ]
-    for pair in _path(operands[0], xs):
+    for pair in _path(text, xs, optimize):
         chosen = [terms[k] for k in sorted(pair)]
         terms = [t for k, t in enumerate(terms) if k not in pair]
-        if len(chosen) == 1:
-            terms.append(chosen[0])
-            continue
-        others = set(output).union(*(labels for _, labels in terms))
-        terms.append(_pair(chosen[0], chosen[1], others))
+        term = chosen[0]
+        for k, other in enumerate(chosen[1:], 2):
+            later = set(output).union(*(labels for _, labels in (*terms, *chosen[k:])))
+            term = _pair(term, other, later)
+        terms.append(term)
     x, labels = _reduced_term(*terms[0], set(output))
     return x if labels == output else transpose(x, perm=tuple(labels.index(c) for c in output))
+
+
+def einsum_path(*operands: Any, optimize: Any = "greedy", **kwargs: Any) -> Any:
+    """NumPy's own, from the shapes alone."""
+    text, xs = _subscripts_first(operands)
+    return np.einsum_path(text, *[_shape_only(lift(x)) for x in xs], optimize=optimize, **kwargs)
+
+
+def _shape_only(x: Any) -> np.ndarray:
+    return np.broadcast_to(np.float64(0), x.aval.shape)
+
+
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def _subscripts_first(operands: tuple[Any, ...]) -> tuple[str, Sequence[Any]]:
+    """The string form; from the other one, in which a list of numbers follows each operand."""
+    if isinstance(operands[0], str):
+        return operands[0], operands[1:]
+    count = len(operands) // 2
+    if not count:
+        raise ArgumentError("einsum: give the subscripts as a string first", 'write np.einsum("ij,jk->ik", a, b)')
+    lists = [operands[2 * k + 1] for k in range(count)]
+    text = ",".join(map(_spelled, lists))
+    return text + ("->" + _spelled(operands[-1]) if len(operands) % 2 else ""), operands[: 2 * count : 2]
+
+
+def _spelled(axes: Any) -> str:
+    return "".join("..." if k is Ellipsis else LETTERS[operator.index(k)] for k in axes)
 
 
 Term = tuple[Any, str]
@@ -174,21 +243,36 @@ def _subscripts(text: str, avals: Sequence[Any]) -> tuple[list[str], str]:
     for a, labels in zip(avals, full, strict=True):
         if a.ndim != len(labels):
             raise ShapeError(f"einsum: {text!r}: an operand of shape {a.shape} does not have {len(labels)} axes")
-    if not arrow:
+    if arrow:
+        _check_output(text, output, "".join(full), dots)
+    else:
         joined = "".join(full)
         output = dots + "".join(sorted(c for c in set(joined) if joined.count(c) == 1 and c not in dots))
     return full, output.replace("...", dots)
+
+
+def _check_output(text: str, output: str, labels: str, dots: str) -> None:
+    plain = output.replace("...", "")
+    for c in plain:
+        if c not in labels:
+            raise ArgumentError(f"einsum: {text!r}: the output has label {c!r}, which no operand has")
+        if plain.count(c) > 1:
+            raise ArgumentError(f"einsum: {text!r}: the output has label {c!r} more than once")
+    if dots and "..." not in output:
+        raise ArgumentError(f"einsum: {text!r}: the output needs '...' for the axes that '...' stands for")
 
 
 def _elsewhere(inputs: Sequence[str], k: int, output: str) -> set[str]:
     return set(output).union(*(labels for j, labels in enumerate(inputs) if j != k))
 
 
-def _path(text: str, xs: Sequence[Any]) -> list[tuple[int, ...]]:
+def _path(text: str, xs: Sequence[Any], optimize: Any) -> list[tuple[int, ...]]:
+    """Which terms meet, step by step: the path given, or NumPy's. Without optimize= the greedy one:
+    NumPy would form no intermediate results then, which costs a matmul's work many times over."""
     if len(xs) <= 2:
         return [tuple(range(len(xs)))]
-    shapes = [np.broadcast_to(np.float64(0), x.aval.shape) for x in xs]
-    return [tuple(step) for step in np.einsum_path(text, *shapes, optimize="greedy")[0][1:]]
+    asked = "greedy" if optimize in (False, True, None) else optimize
+    return [tuple(step) for step in np.einsum_path(text, *map(_shape_only, xs), optimize=asked)[0][1:]]
 
 
 def _reduced_term(x: Any, labels: str, needed: set[str]) -> Term:

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 from typing import Any
 
 import numpy as np
 
+from autodiff.errors import ArgumentError, DTypeError, ShapeError
 from autodiff.frontends.surface.common import as_dtype, as_float, keep, lift, one_axis, some_axes, unsupported
+from autodiff.ir.aval import ArrayAval
 from autodiff.ops import reduction as ops
-from autodiff.ops.arithmetic import absolute, isfinite, stop_gradient, sub
+from autodiff.ops.arithmetic import absolute, isfinite, logical_or, maximum, minimum, stop_gradient, sub
+from autodiff.ops.complex_numbers import is_complex, magnitude, squared_magnitude
+from autodiff.ops.families import (
+    add,
+    broadcast_shapes,
+    broadcast_to,
+    full,
+    logical_and,
+    mul,
+    not_equal,
+    reduce_sum,
+    reshape,
+    select,
+)
 from autodiff.ops.families import cast as cast_op
-from autodiff.ops.families import equal, logical_and, mul, not_equal, reduce_sum, reshape, select
-from autodiff.ops.transcendental import exp, power, sqrt
+from autodiff.ops.movement import concatenate, transpose
+from autodiff.ops.transcendental import exp, power, radical, root
 
 MISSING = np._NoValue  # type: ignore[attr-defined]
 
@@ -21,13 +37,58 @@ def _reduce(
     op: Any, name: str, x: Any, axis: Any, keepdims: Any, dtype: Any, out: Any, where: Any, initial: Any
 ) -> Any:
     unsupported(name, out=(out, None))
-    if where is not MISSING and where is not True:
-        unsupported(name, where=(where, MISSING))
-    if initial is not MISSING:
-        unsupported(name, initial=(initial, MISSING))
     x = as_dtype(lift(x), dtype)
     axes = some_axes(axis, x.aval.ndim, name)
-    return keep(op(x, axes=axes), x.aval.shape, axes, bool(keepdims is not MISSING and keepdims))
+    neutral, combine = NEUTRAL[name]
+    if everywhere(where):
+        x = select(included(where, x, name), x, neutral(x.aval.dtype))
+    elif where is not MISSING and name in ("max", "min") and (initial is MISSING or initial is None):
+        raise ArgumentError(f"{name}: with where= there may be nothing to choose from", "give initial= as well")
+    if initial is MISSING or initial is None:
+        return keep(op(x, axes=axes), x.aval.shape, axes, bool(keepdims is not MISSING and keepdims))
+    if not _count(x.aval.shape, axes):
+        x = broadcast_to(as_dtype(lift(initial), x.aval.dtype), _once(x.aval.shape, axes))
+        return keep(op(x, axes=axes), x.aval.shape, axes, bool(keepdims is not MISSING and keepdims))
+    y = op(x, axes=axes)
+    return keep(combine(y, initial), x.aval.shape, axes, bool(keepdims is not MISSING and keepdims))
+
+
+def lowest(dtype: np.dtype) -> Any:
+    """What is below every number of a dtype."""
+    return -np.inf if dtype.kind == "f" else int(np.iinfo(dtype).min) if dtype.kind in "iu" else False
+
+
+def highest(dtype: np.dtype) -> Any:
+    """What is above every number of a dtype."""
+    return np.inf if dtype.kind == "f" else int(np.iinfo(dtype).max) if dtype.kind in "iu" else True
+
+
+# What an element that `where` leaves out counts as, and how `initial` joins the result.
+NEUTRAL: dict[str, tuple[Any, Any]] = {
+    "sum": (lambda dtype: 0, add),
+    "prod": (lambda dtype: 1, mul),
+    "max": (lowest, maximum),
+    "min": (highest, minimum),
+    "any": (lambda dtype: False, logical_or),
+    "all": (lambda dtype: True, logical_and),
+}
+
+
+def included(where: Any, x: Any, name: str) -> Any:
+    """A `where=` argument as booleans of the shape of x."""
+    mask = as_dtype(lift(where), np.bool_)
+    if broadcast_shapes(name, [mask.aval.shape, x.aval.shape]) != x.aval.shape:
+        raise ShapeError(f"{name}: where of shape {mask.aval.shape} does not fit an array of shape {x.aval.shape}")
+    return broadcast_to(mask, x.aval.shape)
+
+
+def everywhere(where: Any) -> bool:
+    """Whether a `where=` argument leaves anything out."""
+    return where is not MISSING and where is not True and where is not None
+
+
+def _once(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(1 if k in axes else n for k, n in enumerate(shape))
 
 
 def sum(
@@ -74,8 +135,14 @@ def all(a: Any, axis: Any = None, out: Any = None, keepdims: Any = MISSING, *, w
     return _reduce(ops.reduce_all, "all", as_dtype(lift(a), np.bool_), axis, keepdims, None, out, where, MISSING)
 
 
+def logaddexp_reduce(array: Any, axis: Any = 0, **kwargs: Any) -> Any:
+    """`np.logaddexp.reduce`."""
+    unsupported("np.logaddexp.reduce", **{k: (v, None) for k, v in kwargs.items() if k != "keepdims"})
+    return logsumexp(array, axis=axis, keepdims=bool(kwargs.get("keepdims", False)))
+
+
 def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    return sum(cast_op(lift(a) != 0, dtype=np.dtype(np.intp)), axis=axis, keepdims=keepdims)
+    return sum(cast_op(not_equal(lift(a), 0), dtype=np.dtype(np.intp)), axis=axis, keepdims=keepdims)
 
 
 def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = MISSING) -> Any:
@@ -87,29 +154,44 @@ def _count(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
     return math.prod(shape[k] for k in axes)
 
 
+def counted(x: Any, axes: tuple[int, ...], keepdims: Any, where: Any) -> Any:
+    """How many elements a mean is over: a number, or an array of them with `where`."""
+    if not everywhere(where):
+        return float(_count(x.aval.shape, axes))
+    ones = cast_op(included(where, x, "mean"), dtype=x.aval.dtype)
+    return sum(ones, axis=axes, keepdims=keepdims)
+
+
 def mean(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = MISSING, *, where: Any = MISSING
 ) -> Any:
     x = as_dtype(as_float(lift(a)), dtype)
     axes = some_axes(axis, x.aval.ndim, "mean")
-    total = sum(x, axis=axes, out=out, keepdims=keepdims, where=where)
-    return total / float(_count(x.aval.shape, axes))
+    return sum(x, axis=axes, out=out, keepdims=keepdims, where=where) / counted(x, axes, keepdims, where)
 
 
 def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = MISSING) -> Any:
-    unsupported("average", returned=(returned, False))
+    x = lift(a)
     if weights is None:
-        return mean(a, axis=axis, keepdims=keepdims)
-    x, w = lift(a), lift(weights)
-    if w.aval.shape != x.aval.shape:
-        axes = some_axes(axis, x.aval.ndim, "average")
-        w = reshape(w, shape=tuple(n if k in axes else 1 for k, n in enumerate(x.aval.shape)))
-    scale = (
-        sum(w + 0.0 * x, axis=axis, keepdims=keepdims)
-        if w.aval.shape != x.aval.shape
-        else sum(w, axis=axis, keepdims=keepdims)
-    )
-    return sum(mul(x, w), axis=axis, keepdims=keepdims) / scale
+        y = mean(x, axis=axis, keepdims=keepdims)
+        n = float(_count(x.aval.shape, some_axes(axis, x.aval.ndim, "average")))
+        return (y, full(y.aval, n)) if returned else y
+    x, w = as_float(x), lift(weights)
+    w = w if w.aval.shape == x.aval.shape else _along_axes(w, x.aval.shape, axis)
+    scale = sum(broadcast_to(w, x.aval.shape), axis=axis, keepdims=keepdims)
+    y = sum(mul(x, w), axis=axis, keepdims=keepdims) / scale
+    return (y, as_dtype(scale, y.aval.dtype)) if returned else y
+
+
+def _along_axes(w: Any, shape: tuple[int, ...], axis: Any) -> Any:
+    """Weights of some axes, in the order these are named, as an array that broadcasts."""
+    if axis is None:
+        raise DTypeError(f"average: weights of shape {w.aval.shape} for an array of shape {shape}", "say which axis")
+    named = [one_axis(k, len(shape), "average") for k in (axis if isinstance(axis, tuple) else (axis,))]
+    if w.aval.shape != tuple(shape[k] for k in named):
+        raise ShapeError(f"average: weights of shape {w.aval.shape} do not fit axis {axis} of shape {shape}")
+    moved = transpose(w, perm=tuple(int(k) for k in np.argsort(named)))
+    return reshape(moved, shape=tuple(n if k in named else 1 for k, n in enumerate(shape)))
 
 
 def var(
@@ -124,20 +206,18 @@ def var(
     mean: Any = MISSING,
     correction: Any = MISSING,
 ) -> Any:
-    unsupported("var", out=(out, None), where=(where, MISSING), mean=(mean, MISSING))
+    unsupported("var", out=(out, None))
     ddof = ddof if correction is MISSING else correction
     x = as_dtype(as_float(lift(a)), dtype)
     axes = some_axes(axis, x.aval.ndim, "var")
-    n = _count(x.aval.shape, axes)
-    centre = sum(x, axis=axes, keepdims=True) / float(n)
+    centre = mean
+    if mean is MISSING:
+        centre = sum(x, axis=axes, keepdims=True, where=where) / counted(x, axes, True, where)
     deviation = x - centre
-    return sum(deviation * deviation, axis=axes, keepdims=keepdims) / float(n - ddof)
-
-
-def root(square: Any) -> Any:
-    """sqrt with derivative 0 at 0: for norms and deviations, whose square root is no accident."""
-    zero = equal(square, 0.0)
-    return select(zero, 0.0, sqrt(select(zero, 1.0, square)))
+    free = counted(x, axes, keepdims, where) - float(ddof)
+    # NumPy divides by nothing, and not by less, where there are fewer elements than ddof.
+    free = builtins.max(free, 0.0) if isinstance(free, float) else maximum(free, 0.0)
+    return sum(squared_magnitude(deviation), axis=axes, keepdims=keepdims, where=where) / free
 
 
 def std(
@@ -191,6 +271,32 @@ def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any
     return ops.cumprod(x, k)
 
 
+def cumulative_sum(
+    x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None, include_initial: bool = False
+) -> Any:
+    return _cumulative(cumsum, 0, "cumulative_sum", x, axis, dtype, out, include_initial)
+
+
+def cumulative_prod(
+    x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None, include_initial: bool = False
+) -> Any:
+    return _cumulative(cumprod, 1, "cumulative_prod", x, axis, dtype, out, include_initial)
+
+
+def _cumulative(
+    scan: Any, first: int, name: str, x: Any, axis: Any, dtype: Any, out: Any, include_initial: bool
+) -> Any:
+    a = lift(x)
+    if axis is None and a.aval.ndim != 1:
+        raise ArgumentError(f"{name}: an array of shape {a.aval.shape} needs an axis", "say which: axis=0")
+    k = 0 if axis is None else one_axis(axis, a.aval.ndim, name)
+    y = scan(a, axis=k, dtype=dtype, out=out)
+    if not include_initial:
+        return y
+    front = full(ArrayAval(tuple(1 if j == k else n for j, n in enumerate(y.aval.shape)), y.aval.dtype), first)
+    return concatenate(front, y, axis=k)
+
+
 def _flat_axis(x: Any, axis: Any, name: str) -> tuple[Any, int]:
     if axis is None:
         return reshape(x, shape=(x.aval.size,)), 0
@@ -203,6 +309,7 @@ def _flat_axis(x: Any, axis: Any, name: str) -> tuple[Any, int]:
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """`numpy.linalg.norm` for vectors, and matrices by entries ('fro', 1, inf, -1, -inf)."""
     x = as_float(lift(x))
+    x = magnitude(x) if is_complex(x) else x
     if ord is None or (ord == "fro" and (axis is None or len(tuple(np.atleast_1d(axis))) == 2)):
         return euclidean(x, some_axes(axis, x.aval.ndim, "norm"), keepdims)
     axes = (
@@ -223,12 +330,17 @@ def euclidean(x: Any, axes: tuple[int, ...], keepdims: bool = False) -> Any:
     """
     if x.aval.size == 0:
         return keep(reduce_sum(x, axes=axes), x.aval.shape, axes, keepdims)
+    scaled, scale = _scaled(x, axes)
+    y = root(keep(reduce_sum(scaled * scaled, axes=axes), x.aval.shape, axes, True)) * scale
+    return y if keepdims else reshape(y, shape=tuple(n for k, n in enumerate(x.aval.shape) if k not in axes))
+
+
+def _scaled(x: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
+    """`x` by its largest element, and that; as it is where there is none to divide by."""
     top = keep(ops.reduce_max(absolute(x), axes=axes), x.aval.shape, axes, True)
     usable = logical_and(isfinite(top), not_equal(top, 0.0))
     scale = stop_gradient(select(usable, top, 1.0))
-    scaled = x / scale
-    y = root(keep(reduce_sum(scaled * scaled, axes=axes), x.aval.shape, axes, True)) * scale
-    return y if keepdims else reshape(y, shape=tuple(n for k, n in enumerate(x.aval.shape) if k not in axes))
+    return x / scale, scale
 
 
 def _vector_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
@@ -242,9 +354,10 @@ def _vector_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any
         return sum(cast_op(not_equal(x, 0.0), dtype=x.aval.dtype), axis=axes, keepdims=keepdims)
     if ord == 1:
         return sum(absolute(x), axis=axes, keepdims=keepdims)
-    total = sum(power(absolute(x), float(ord)), axis=axes, keepdims=keepdims)
-    zero = equal(total, 0.0)
-    return select(zero, 0.0, power(select(zero, 1.0, total), 1.0 / float(ord)))
+    scaled, scale = _scaled(x, axes)
+    total = sum(power(absolute(scaled), float(ord)), axis=axes, keepdims=True)
+    y = radical(total, 1.0 / float(ord)) * scale
+    return y if keepdims else reshape(y, shape=tuple(n for k, n in enumerate(x.aval.shape) if k not in axes))
 
 
 def _matrix_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:

@@ -24,7 +24,7 @@ def _refusal(name: str, reason: str, remedy: str) -> Callable[..., NoReturn]:
 REFUSED: dict[Any, Callable[..., NoReturn]] = {
     **_refuse(
         "unique unique_all unique_counts unique_inverse unique_values union1d intersect1d setdiff1d setxor1d "
-        "nonzero flatnonzero argwhere extract trim_zeros",
+        "trim_zeros polydiv",
         "gives a result whose shape depends on values",
         "call it before, on plain arrays; or keep all elements and mask with np.where",
     ),
@@ -32,6 +32,41 @@ REFUSED: dict[Any, Callable[..., NoReturn]] = {
         "histogram histogram2d histogramdd histogram_bin_edges digitize lexsort isin",
         "gives counts or places, which have no derivative",
         "call it on plain arrays: x.numpy(), or outside of the differentiated function",
+    ),
+    **_refuse(
+        "nextafter spacing",
+        "moves by one unit in the last place, which is rounding and not a function of the reals",
+        "call it before, on plain arrays; or add a small number: x + eps",
+    ),
+    **_refuse(
+        "gcd lcm left_shift right_shift bitwise_left_shift bitwise_right_shift bitwise_count packbits unpackbits",
+        "works on integers, which have no derivative",
+        "call it before, on plain arrays",
+    ),
+    **_refuse(
+        "polyfit",
+        "solves by a cut-off singular value decomposition, whose rank depends on values",
+        "solve the same problem: np.linalg.lstsq(np.vander(x, deg + 1), y)[0]",
+    ),
+    **_refuse(
+        "roots",
+        "gives the eigenvalues of a companion matrix, complex in general and not differentiable where two meet",
+        "refine one simple root by Newton's method, or differentiate np.polyval implicitly",
+    ),
+    **_refuse(
+        "sort_complex",
+        "gives complex numbers whatever it is given",
+        "use np.sort",
+    ),
+    **_refuse(
+        "isnat datetime_as_string busday_count busday_offset is_busday",
+        "is about dates",
+        "compute with dates before, on plain arrays",
+    ),
+    **_refuse(
+        "save savez savez_compressed savetxt",
+        "writes numbers to a file, and a recorded array may have none yet",
+        "save x.numpy(), outside of the differentiated function",
     ),
     **_refuse(
         "put place putmask copyto fill_diagonal put_along_axis",

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.errors import ArgumentError, ShapeError
+from autodiff.errors import ArgumentError, AxisError, ShapeError
 from autodiff.frontends.surface.common import lift, lift_all, one_axis, some_axes, unsupported
+from autodiff.frontends.surface.static import static_array
 from autodiff.ir.aval import ArrayAval
 from autodiff.ops import movement as ops
 from autodiff.ops.families import broadcast_shapes, cast, full, promoted, select
@@ -27,8 +28,10 @@ def _sizes(shape: Any) -> tuple[int, ...]:
 
 
 def reshape(a: Any, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: Any = None) -> Any:
-    unsupported("reshape", order=(order, "C"))
     x = lift(a)
+    if _backwards("reshape", order):
+        wanted = _sizes(newshape if shape is None else shape)
+        return transpose(reshape(transpose(x), wanted[::-1]))
     wanted = _sizes(newshape if shape is None else shape)
     if wanted.count(-1) == 1:
         known = math.prod(n for n in wanted if n != -1)
@@ -42,8 +45,29 @@ def reshape(a: Any, shape: Any = None, order: str = "C", *, newshape: Any = None
     return x if wanted == x.aval.shape else reshape_op(x, shape=wanted)
 
 
+def _backwards(name: str, order: str) -> bool:
+    """Whether elements are counted with the first axis fastest."""
+    if order not in ("C", "F"):
+        raise ArgumentError(
+            f"{name}: order={order!r} depends on the layout in memory, and a recorded array has none",
+            "say order='C' or order='F'",
+        )
+    return order == "F"
+
+
 def ravel(a: Any, order: str = "C") -> Any:
     return reshape(a, (-1,) if lift(a).aval.size else (0,), order)
+
+
+def resize(a: Any, new_shape: Any) -> Any:
+    """The elements over and over again until the shape is full."""
+    x, wanted = ravel(lift(a)), _sizes(new_shape)
+    if any(n < 0 for n in wanted):
+        raise ArgumentError(f"resize: all sizes of {wanted} must be non-negative")
+    count = math.prod(wanted)
+    if not x.aval.size or not count:
+        return full(ArrayAval(wanted, x.aval.dtype), 0)
+    return reshape_op(take_op(x, lift(np.arange(count) % x.aval.size), axis=0), shape=wanted)
 
 
 def transpose(a: Any, axes: Any = None) -> Any:
@@ -72,6 +96,22 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     for target, origin in sorted(zip(targets, sources, strict=True)):
         order.insert(target, origin)
     return ops.transpose(x, perm=tuple(order))
+
+
+def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+    x = lift(a)
+    k = one_axis(axis, x.aval.ndim, "rollaxis")
+    to = start + x.aval.ndim if start < 0 else start
+    if not 0 <= to <= x.aval.ndim:
+        raise AxisError(f"rollaxis: start {start} is out of bounds for an array of {x.aval.ndim} dimensions")
+    return moveaxis(x, k, to - 1 if k < to else to)
+
+
+def matrix_transpose(x: Any, /) -> Any:
+    y = lift(x)
+    if y.aval.ndim < 2:
+        raise ShapeError(f"matrix_transpose: shape {y.aval.shape} has fewer than two axes")
+    return swapaxes(y, -1, -2)
 
 
 def expand_dims(a: Any, axis: Any) -> Any:
@@ -119,6 +159,15 @@ def _atleast(n: int, arys: Sequence[Any]) -> Any:
     return found[0] if len(found) == 1 else found
 
 
+def atleast_3d(*arys: Any) -> Any:
+    """A vector becomes (1, n, 1), a matrix (m, n, 1)."""
+    fitting = {0: lambda s: (1, 1, 1), 1: lambda s: (1, *s, 1), 2: lambda s: (*s, 1)}
+    found = tuple(
+        reshape_op(x, shape=fitting[x.aval.ndim](x.aval.shape)) if x.aval.ndim < 3 else x for x in lift_all(arys)
+    )
+    return found[0] if len(found) == 1 else found
+
+
 # ---- joining and splitting -----------------------------------------------------------------
 
 
@@ -158,17 +207,63 @@ def column_stack(tup: Any) -> Any:
     return concatenate([expand_dims(x, 1) if x.aval.ndim == 1 else x for x in lift_all(tup)], 1)
 
 
+def dstack(tup: Any) -> Any:
+    return concatenate([atleast_3d(x) for x in tup], 2)
+
+
+def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
+    y = lift(x)
+    if not y.aval.ndim:
+        raise ShapeError("unstack: an array of shape () has no axis to take apart")
+    moved = moveaxis(y, one_axis(axis, y.aval.ndim, "unstack"), 0)
+    rest = moved.aval.shape[1:]
+    return tuple(reshape_op(ops.slice_axis(moved, 0, k, k + 1), shape=rest) for k in range(moved.aval.shape[0]))
+
+
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     x = lift(ary)
+    n = x.aval.shape[one_axis(axis, x.aval.ndim, "split")]
+    if isinstance(indices_or_sections, int | np.integer) and n % int(indices_or_sections):
+        raise ShapeError(f"split: axis {axis} of length {n} does not divide into {indices_or_sections} equal parts")
+    return _split(x, indices_or_sections, axis)
+
+
+def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    return _split(lift(ary), indices_or_sections, axis)
+
+
+def _split(x: Any, sections: Any, axis: int) -> list[Any]:
+    """Parts of nearly equal length, the longer ones first; or parts between places."""
     k = one_axis(axis, x.aval.ndim, "split")
     n = x.aval.shape[k]
-    if isinstance(indices_or_sections, int | np.integer):
-        if n % indices_or_sections:
-            raise ShapeError(f"split: axis {axis} of length {n} does not divide into {indices_or_sections} equal parts")
-        edges = list(range(0, n + 1, n // int(indices_or_sections)))
+    if isinstance(sections, int | np.integer):
+        count = int(sections)
+        if count <= 0:
+            raise ArgumentError(f"split: {count} sections; there must be at least one")
+        lengths = [n // count + (j < n % count) for j in range(count)]
+        edges = [0, *itertools.accumulate(lengths)]
     else:
-        edges = [0, *(min(max(int(i) + n if i < 0 else int(i), 0), n) for i in indices_or_sections), n]
+        edges = [0, *(min(max(int(i) + n if i < 0 else int(i), 0), n) for i in sections), n]
     return [ops.slice_axis(x, k, a, max(a, b)) for a, b in itertools.pairwise(edges)]
+
+
+def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    x = lift(ary)
+    return split(_of_rank(x, 1, "hsplit"), indices_or_sections, 1 if x.aval.ndim > 1 else 0)
+
+
+def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    return split(_of_rank(lift(ary), 2, "vsplit"), indices_or_sections, 0)
+
+
+def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    return split(_of_rank(lift(ary), 3, "dsplit"), indices_or_sections, 2)
+
+
+def _of_rank(x: Any, least: int, name: str) -> Any:
+    if x.aval.ndim < least:
+        raise ShapeError(f"{name} works on arrays of {least} or more dimensions, got shape {x.aval.shape}")
+    return x
 
 
 # ---- flips, rolls, repeats, pads -------------------------------------------------------------
@@ -217,40 +312,30 @@ def repeat(a: Any, repeats: Any, axis: Any = None) -> Any:
     if axis is None:
         x, axis = ravel(x), 0
     k = one_axis(axis, x.aval.ndim, "repeat")
-    places = np.repeat(np.arange(x.aval.shape[k]), repeats)
+    places = np.repeat(np.arange(x.aval.shape[k]), static_array(repeats, "repeat: repeats"))
     return take_op(x, lift(places), axis=k)
-
-
-def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
-    x = lift(array)
-    widths = np.broadcast_to(np.asarray(pad_width), (x.aval.ndim, 2)).astype(int).tolist()
-    low, high = (tuple(w[side] for w in widths) for side in (0, 1))
-    if mode == "constant":
-        filled = ops.pad(x, low=low, high=high, interior=(0,) * x.aval.ndim)
-        value = kwargs.get("constant_values", 0)
-        if np.all(np.asarray(value) == 0):
-            return filled
-        inside = np.pad(np.ones(x.aval.shape, bool), widths)
-        outside = np.pad(np.zeros(x.aval.shape), widths, constant_values=value)
-        return select(lift(inside), filled, lift(outside.astype(x.aval.dtype)))
-    for k, width in enumerate(widths):
-        # Where each element of the padded axis comes from, found by padding the positions.
-        places = np.pad(np.arange(x.aval.shape[k]), width, mode=mode, **kwargs)
-        x = take_op(x, lift(places), axis=k) if any(width) else x
-    return x
 
 
 # ---- triangles and diagonals ----------------------------------------------------------------
 
 
 def triu(m: Any, k: int = 0) -> Any:
-    x = lift(m)
-    return select(lift(np.triu(np.ones(x.aval.shape[-2:], bool), k)), x, 0)
+    x, above = _triangle(m, k - 1)
+    return select(lift(~above), x, 0)
 
 
 def tril(m: Any, k: int = 0) -> Any:
+    x, below = _triangle(m, k)
+    return select(lift(below), x, 0)
+
+
+def _triangle(m: Any, k: int) -> tuple[Any, np.ndarray]:
+    """The array, and where on or below diagonal k its last two axes are; a vector counts as every row."""
     x = lift(m)
-    return select(lift(np.tril(np.ones(x.aval.shape[-2:], bool), k)), x, 0)
+    if not x.aval.ndim:
+        raise ShapeError("triu and tril need an array of one or more dimensions")
+    n, columns = x.aval.shape[-2] if x.aval.ndim > 1 else x.aval.shape[-1], x.aval.shape[-1]
+    return x, np.tri(n, columns, k, dtype=bool)
 
 
 def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
@@ -265,6 +350,10 @@ def diag(v: Any, k: int = 0) -> Any:
     x = lift(v)
     if x.aval.ndim == 2:
         return diagonal(x, k)
+    if x.aval.ndim != 1:
+        raise ShapeError(f"diag: an array of one or two axes is needed, got shape {x.aval.shape}")
+    if not x.aval.size:
+        return full(ArrayAval((abs(k), abs(k)), x.aval.dtype), 0)
     n = x.aval.shape[0] + abs(k)
     rows = np.arange(x.aval.shape[0])
     return select(
@@ -274,28 +363,11 @@ def diag(v: Any, k: int = 0) -> Any:
     )
 
 
-def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    return diagonal(a, offset, axis1, axis2).sum(-1)
+def diagflat(v: Any, k: int = 0) -> Any:
+    return diag(ravel(v), k)
 
 
-# ---- constants of a shape --------------------------------------------------------------------
-
-
-def zeros_like(a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Any:
-    return full_like(a, 0, dtype, shape=shape)
-
-
-def ones_like(a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Any:
-    return full_like(a, 1, dtype, shape=shape)
-
-
-def full_like(
-    a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None
-) -> Any:
-    aval = lift(a).aval
-    wanted = ArrayAval(aval.shape if shape is None else _sizes(shape), np.dtype(dtype or aval.dtype))
-    return (
-        full(wanted, fill_value)
-        if isinstance(fill_value, int | float)
-        else broadcast_to(cast(lift(fill_value), dtype=wanted.dtype), wanted.shape)
-    )
+def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None) -> Any:
+    unsupported("trace", out=(out, None))
+    x = lift(a)
+    return diagonal(x if dtype is None else cast(x, dtype=np.dtype(dtype)), offset, axis1, axis2).sum(-1)

@@ -7,14 +7,24 @@ from typing import Any
 import numpy as np
 
 from autodiff.errors import ArgumentError, DTypeError, ShapeError
-from autodiff.frontends.surface.common import as_dtype, as_float, lift, one_axis, unsupported
+from autodiff.frontends.surface.common import as_dtype, as_float, lift, one_axis
 from autodiff.frontends.surface.indexing import getitem
 from autodiff.frontends.surface.products import matmul
 from autodiff.frontends.surface.reductions import mean
-from autodiff.frontends.surface.shapes import atleast_2d, concatenate, diagonal, moveaxis, squeeze, stack, transpose
+from autodiff.frontends.surface.reductions import sum as sum_
+from autodiff.frontends.surface.shapes import (
+    atleast_2d,
+    concatenate,
+    diagonal,
+    moveaxis,
+    reshape,
+    squeeze,
+    stack,
+    transpose,
+)
 from autodiff.frontends.surface.static import static_array
 from autodiff.ops.arithmetic import clip
-from autodiff.ops.families import promoted
+from autodiff.ops.families import conjugate, promoted
 from autodiff.ops.indexing import scatter_add
 from autodiff.ops.promotion import common_types
 from autodiff.ops.transcendental import sqrt
@@ -31,13 +41,30 @@ def cov(
     *,
     dtype: Any = None,
 ) -> Any:
-    unsupported("cov", fweights=(fweights, None), aweights=(aweights, None))
     rows = _variables(m, rowvar, dtype)
     if y is not None:
         rows = concatenate([rows, _variables(y, rowvar, dtype)], 0)
-    free = rows.aval.shape[1] - (ddof if ddof is not None else int(not bias))
-    deviation = rows - mean(rows, axis=1, keepdims=True)
-    return squeeze(matmul(deviation, transpose(deviation)) / float(max(free, 0)))
+    ddof = ddof if ddof is not None else int(not bias)
+    n = rows.aval.shape[1]
+    if fweights is None and aweights is None:
+        deviation = rows - mean(rows, axis=1, keepdims=True)
+        return squeeze(matmul(deviation, transpose(conjugate(deviation))) / float(max(n - ddof, 0)))
+    counts, weights = (_weights(w, n, name) for w, name in ((fweights, "fweights"), (aweights, "aweights")))
+    w = counts if weights is None else weights if counts is None else counts * weights
+    total = sum_(w)
+    # Frequencies are repetitions; other weights make the sample smaller (NumPy's reference of `cov`).
+    free = total - ddof * (sum_(w * weights) / total if weights is not None else 1.0) if ddof else total
+    deviation = rows - reshape(sum_(rows * w, axis=1) / total, (rows.aval.shape[0], 1))
+    return squeeze(matmul(deviation * w, transpose(deviation)) / free)
+
+
+def _weights(given: Any, n: int, name: str) -> Any:
+    if given is None:
+        return None
+    w = as_float(lift(given))
+    if w.aval.shape != (n,):
+        raise ShapeError(f"cov: {name} of shape {w.aval.shape} do not fit {n} observations")
+    return w
 
 
 def _variables(m: Any, rowvar: bool, dtype: Any) -> Any:

@@ -16,22 +16,30 @@ from autodiff.errors import NotDifferentiableError
 from autodiff.frontends.surface import (
     assembly,
     calculus,
+    complex_parts,
+    creation,
+    elementwise,
+    fourier,
+    functional,
     indexing,
     nan_reductions,
     ordering,
+    padding,
     polynomials,
     products,
     quantiles,
+    queries,
     reductions,
     shapes,
     statistics,
+    ufunc_methods,
 )
 from autodiff.frontends.surface.common import as_dtype, lift, unsupported
 from autodiff.frontends.surface.refused import REFUSED
 from autodiff.ops import OPS, special
 from autodiff.ops import arithmetic as ar
 from autodiff.ops import transcendental as tr
-from autodiff.ops.families import Elementwise, logical_and, logical_not, select
+from autodiff.ops.families import Elementwise, logical_and, logical_not
 
 UFUNCS: dict[Any, Callable[..., Any]] = {
     op.numpy: op for op in OPS.values() if isinstance(op, Elementwise) and isinstance(op.numpy, np.ufunc)
@@ -56,14 +64,11 @@ UFUNCS.update(
         np.bitwise_or: _on_bools("bitwise_or", ar.logical_or),
         np.bitwise_xor: _on_bools("bitwise_xor", ar.logical_xor),
         np.invert: _on_bools("invert", logical_not),
-        np.conjugate: lift,
-        np.heaviside: lambda x, h: _heaviside(lift(x), h),
-        np.float_power: lambda x, y: tr.power(as_dtype(lift(x), np.float64), y),
-        np.deg2rad: lambda x: x * (np.pi / 180.0),
-        np.radians: lambda x: x * (np.pi / 180.0),
-        np.rad2deg: lambda x: x * (180.0 / np.pi),
-        np.degrees: lambda x: x * (180.0 / np.pi),
-        np.logaddexp2: lambda x, y: tr.logaddexp(x * np.log(2.0), y * np.log(2.0)) / np.log(2.0),
+        **complex_parts.UFUNCS,
+        **elementwise.UFUNCS,
+        np.vecdot: products.vecdot,
+        np.matvec: products.matvec,
+        np.vecmat: products.vecmat,
     }
 )
 
@@ -96,40 +101,52 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.argmin: reductions.argmin,
     np.cumsum: reductions.cumsum,
     np.cumprod: reductions.cumprod,
+    np.cumulative_sum: reductions.cumulative_sum,
+    np.cumulative_prod: reductions.cumulative_prod,
     np.linalg.norm: reductions.norm,
     np.reshape: shapes.reshape,
     np.ravel: shapes.ravel,
     np.transpose: shapes.transpose,
     np.swapaxes: shapes.swapaxes,
     np.moveaxis: shapes.moveaxis,
+    np.rollaxis: shapes.rollaxis,
+    np.matrix_transpose: shapes.matrix_transpose,
+    np.resize: shapes.resize,
     np.expand_dims: shapes.expand_dims,
     np.squeeze: shapes.squeeze,
     np.broadcast_to: shapes.broadcast_to,
     np.broadcast_arrays: shapes.broadcast_arrays,
     np.atleast_1d: shapes.atleast_1d,
     np.atleast_2d: shapes.atleast_2d,
+    np.atleast_3d: shapes.atleast_3d,
     np.concatenate: shapes.concatenate,
     np.stack: shapes.stack,
     np.vstack: shapes.vstack,
     np.hstack: shapes.hstack,
+    np.dstack: shapes.dstack,
     np.column_stack: shapes.column_stack,
+    np.unstack: shapes.unstack,
     np.split: shapes.split,
+    np.array_split: shapes.array_split,
+    np.hsplit: shapes.hsplit,
+    np.vsplit: shapes.vsplit,
+    np.dsplit: shapes.dsplit,
     np.flip: shapes.flip,
     np.flipud: shapes.flipud,
     np.fliplr: shapes.fliplr,
     np.roll: shapes.roll,
     np.tile: shapes.tile,
     np.repeat: shapes.repeat,
-    np.pad: shapes.pad,
+    np.pad: padding.pad,
     np.triu: shapes.triu,
     np.tril: shapes.tril,
     np.diagonal: shapes.diagonal,
     np.diag: shapes.diag,
+    np.diagflat: shapes.diagflat,
     np.trace: shapes.trace,
-    np.zeros_like: shapes.zeros_like,
-    np.ones_like: shapes.ones_like,
-    np.full_like: shapes.full_like,
     np.take: indexing.take,
+    np.compress: indexing.compress,
+    np.extract: indexing.extract,
     np.take_along_axis: indexing.take_along_axis,
     np.dot: products.dot,
     np.vdot: products.vdot,
@@ -138,6 +155,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.kron: products.kron,
     np.tensordot: products.tensordot,
     np.einsum: products.einsum,
+    np.einsum_path: products.einsum_path,
     np.cross: statistics.cross,
     np.cov: statistics.cov,
     np.corrcoef: statistics.corrcoef,
@@ -151,6 +169,8 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.nanmedian: quantiles.nanmedian,
     np.quantile: quantiles.quantile,
     np.percentile: quantiles.percentile,
+    np.nanquantile: quantiles.nanquantile,
+    np.nanpercentile: quantiles.nanpercentile,
     np.nansum: nan_reductions.nansum,
     np.nanprod: nan_reductions.nanprod,
     np.nancumsum: nan_reductions.nancumsum,
@@ -162,11 +182,18 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.nanmin: nan_reductions.nanmin,
     np.nanargmax: nan_reductions.nanargmax,
     np.nanargmin: nan_reductions.nanargmin,
+    np.diff: calculus.diff,
     np.gradient: calculus.gradient,
     np.trapezoid: calculus.trapezoid,
     np.ediff1d: calculus.ediff1d,
     np.interp: calculus.interp,
+    np.poly: polynomials.poly,
     np.polyval: polynomials.polyval,
+    np.polyadd: polynomials.polyadd,
+    np.polysub: polynomials.polysub,
+    np.polymul: polynomials.polymul,
+    np.polyder: polynomials.polyder,
+    np.polyint: polynomials.polyint,
     np.vander: polynomials.vander,
     np.convolve: polynomials.convolve,
     np.correlate: polynomials.correlate,
@@ -178,105 +205,26 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.meshgrid: assembly.meshgrid,
     np.select: assembly.select_first,
     np.choose: assembly.choose,
+    **complex_parts.FUNCTIONS,
+    **creation.FUNCTIONS,
+    **elementwise.FUNCTIONS,
+    **fourier.FUNCTIONS,
+    **functional.FUNCTIONS,
+    **queries.FUNCTIONS,
 }
-
-
-def where(condition: Any, x: Any = None, y: Any = None) -> Any:
-    if x is None or y is None:
-        raise NotDifferentiableError(
-            "np.where(condition) with one argument gives a result whose shape depends on values",
-            "give all three arguments: np.where(condition, x, y)",
-        )
-    return select(as_dtype(lift(condition), np.bool_), x, y)
-
-
-def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None, max: Any = None) -> Any:
-    unsupported("clip", out=(out, None))
-    low, high = a_min if a_min is not None else min, a_max if a_max is not None else max
-    if low is None:
-        return lift(a) if high is None else ar.minimum(a, high)
-    return ar.maximum(a, low) if high is None else ar.clip(a, low, high)
-
-
-def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
-    x = lift(a)
-    for _ in range(n):
-        moved = shapes.moveaxis(x, axis, 0)
-        x = shapes.moveaxis(moved[1:] - moved[:-1], 0, axis)
-    return x
-
-
-def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
-    x = lift(x)
-    info = np.finfo(x.aval.dtype)
-    x = select(ar.isnan(x), nan, x)
-    x = select(x == np.inf, float(info.max) if posinf is None else posinf, x)
-    return select(x == -np.inf, float(info.min) if neginf is None else neginf, x)
-
-
-def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
-    unsupported("round", out=(out, None))
-    return ar.rint(lift(a) * 10.0**decimals) / 10.0**decimals if decimals else ar.rint(a)
-
-
-def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
-    unsupported("isclose", equal_nan=(equal_nan, False))
-    x, y = lift(a), lift(b)
-    return (abs(x - y) <= atol + rtol * abs(y)) & ar.isfinite(y) | (x == y)
-
-
-FUNCTIONS.update(
-    {
-        np.where: where,
-        np.clip: clip,
-        np.diff: diff,
-        np.nan_to_num: nan_to_num,
-        np.isclose: isclose,
-        np.allclose: lambda a, b, **kw: reductions.all(isclose(a, b, **kw)),
-        np.copy: lambda a, order="K", subok=False: ar.identity(a),
-        np.real: lift,
-        np.round: round_,
-        np.around: round_,
-        np.fix: ar.trunc,
-        np.sinc: lambda x: _sinc(lift(x)),
-        np.shape: lambda a: lift(a).aval.shape,
-        np.ndim: lambda a: lift(a).aval.ndim,
-        np.size: lambda a, axis=None: lift(a).aval.size if axis is None else lift(a).aval.shape[axis],
-        np.result_type: lambda *args: np.result_type(*(a.dtype if hasattr(a, "aval") else a for a in args)),
-    }
-)
-
-
-def _heaviside(x: Any, at_zero: Any) -> Any:
-    step = select(x == 0.0, at_zero, select(x > 0.0, 1.0, 0.0))
-    return ar.tie(select(ar.isnan(x), x, step), x)
-
-
-def _sinc(x: Any) -> Any:
-    zero = x == 0.0
-    angle = np.pi * select(zero, 1.0, x)
-    return select(zero, 1.0 - (np.pi * x) ** 2 / 6.0, tr.sin(angle) / angle)
-
-
-REDUCED = {np.add: reductions.sum, np.multiply: reductions.prod, np.maximum: reductions.max, np.minimum: reductions.min}
-ACCUMULATED = {np.add: reductions.cumsum, np.multiply: reductions.cumprod}
 
 
 def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Answer `__array_ufunc__`."""
     if method == "__call__" and not kwargs and ufunc in UFUNCS:
         return UFUNCS[ufunc](*inputs)
-    if method == "reduce" and ufunc in REDUCED:
-        kwargs.setdefault("axis", 0)
-        kwargs = {k: v for k, v in kwargs.items() if v is not None or k == "axis"}
-        return REDUCED[ufunc](*inputs, **kwargs)
-    if method == "accumulate" and ufunc in ACCUMULATED:
-        kwargs.setdefault("axis", 0)
-        return ACCUMULATED[ufunc](*inputs, **kwargs)
+    if method in ufunc_methods.METHODS and ufunc_methods.answers(ufunc, method):
+        return ufunc_methods.METHODS[method](ufunc, *inputs, **kwargs)
     if method == "outer" and ufunc in UFUNCS:
-        x, y = map(lift, inputs)
-        return UFUNCS[ufunc](shapes.reshape(x, x.aval.shape + (1,) * y.aval.ndim), y)
+        return ufunc_methods.outer(UFUNCS[ufunc], *inputs)
     function = UFUNCS.get(ufunc) or SCIPY.get(ufunc.__name__)
+    if ufunc in REFUSED:
+        REFUSED[ufunc]()
     if method != "__call__" or function is None:
         raise missing(f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}"))
     dtype = kwargs.pop("dtype", None)

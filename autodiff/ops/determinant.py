@@ -1,0 +1,217 @@
+"""Determinants: det, slogdet, and the cofactors, which are the derivative of det.
+
+The gradient of det is the matrix of cofactors, det(A) inv(A).T where A is regular. It is defined
+for every matrix, and so is computed here from singular values without dividing by any: with
+A = U S V', cof(A) = det(U) det(V) U cof(S) V', and the cofactors of a diagonal matrix are products
+of all but one of its entries. The derivative of the cofactors is done in the same way, with
+products of all but two (their limits are exact: entry i, k of d cof(S) is -P_ki times the product of
+the others, where P = U' dA V). Third and higher derivatives go through `inv` and need a regular matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from autodiff.errors import LinearAlgebraError
+from autodiff.ir.aval import ArrayAval
+from autodiff.ops.batching import leading
+from autodiff.ops.contraction import swap
+from autodiff.ops.families import mul, reduce_sum
+from autodiff.ops.linear_solve import inv
+from autodiff.ops.matrices import (
+    as_column,
+    check_square,
+    check_stacks,
+    guarded,
+    matrix_types,
+    plus,
+    product,
+    regular,
+    same_square,
+    square_axes,
+    trace,
+)
+from autodiff.ops.op import Active, BadExample, Call, Example
+
+SAFE = 1e3  # condition numbers up to which cofactors are taken from the inverse, ten times faster
+
+
+# ---- cofactors -----------------------------------------------------------------------------------
+
+
+def _all_but_one(s: Any) -> Any:
+    """Products of all entries but one, along the last axis."""
+    ones = np.ones((*s.shape[:-1], 1), s.dtype)
+    before = np.cumprod(np.concatenate([ones, s[..., :-1]], -1), -1)
+    after = np.cumprod(np.concatenate([ones, s[..., :0:-1]], -1), -1)[..., ::-1]
+    return before * after
+
+
+def _all_but_two(s: Any) -> Any:
+    """Entry i, k: the product of all entries but s_i and s_k; 0 on the diagonal."""
+    eye = np.eye(s.shape[-1], dtype=bool)
+    return np.where(eye, 0, _all_but_one(np.where(eye, 1, s[..., None, :]))).astype(s.dtype)
+
+
+def _rotations(a: Any) -> tuple[Any, Any, Any, Any]:
+    """The singular value decomposition, and det(U) det(V), which is 1 or -1."""
+    u, s, vh = np.linalg.svd(a)
+    return u, s, vh, np.rint(np.linalg.det(u) * np.linalg.det(vh)).astype(a.dtype)[..., None, None]
+
+
+def _cofactor_numpy(a: Any) -> Any:
+    if not a.size:
+        return np.zeros(a.shape, a.dtype)
+    found = _by_inverse(a)
+    if found is not None:
+        return found
+    u, s, vh, turn = _rotations(a)
+    return turn * ((u * _all_but_one(s)[..., None, :]) @ vh)
+
+
+def _by_inverse(a: Any) -> Any:
+    """det(a) inv(a).T, None where that loses accuracy."""
+    try:
+        inverse = np.linalg.inv(a)
+    except np.linalg.LinAlgError:
+        return None
+    condition = np.max(np.abs(a).sum(-1), -1) * np.max(np.abs(inverse).sum(-1), -1)
+    if not np.all(condition < SAFE):
+        return None
+    return np.linalg.det(a)[..., None, None] * np.swapaxes(inverse, -1, -2)
+
+
+def _cofactor_change_numpy(a: Any, e: Any) -> Any:
+    if not a.size:
+        return np.zeros(a.shape, a.dtype)
+    u, s, vh, turn = _rotations(a)
+    p = np.swapaxes(u, -1, -2) @ e @ np.swapaxes(vh, -1, -2)
+    others = _all_but_two(s)
+    change = -others * np.swapaxes(p, -1, -2)
+    diagonal = (others @ np.diagonal(p, 0, -2, -1)[..., None])[..., 0]
+    change[..., *np.diag_indices(s.shape[-1])] = diagonal
+    return turn * (u @ change @ vh)
+
+
+def _third(a: Any, e: Any, ct: Any) -> Any:
+    """The cotangent of `a` in cofactor_change(a, e): the third derivative of det, for regular matrices.
+
+    With X = inv(a): <ct, change> = det (tr(X e) tr(X c) - tr(X e X c)), c = ct.
+    """
+    x, d = inv(a), _det_factor(a)
+    xe, xc = product(x, e), product(x, ct)
+    te, tc = trace(xe), trace(xc)
+    mixed = product(xe, xc)
+    level = mul(te, tc) - trace(mixed)
+    moved = mul(tc, product(xe, x)) + mul(te, product(xc, x))
+    both = product(mixed, x) + product(xc, xe, x)
+    return mul(d, swap(mul(level, x) - moved + both))
+
+
+def _det_factor(a: Any) -> Any:
+    """det(a), with two axes of length 1 in place of the matrix."""
+    return as_column(as_column(det(a)))
+
+
+def _pair(a: ArrayAval, e: ArrayAval) -> ArrayAval:
+    check_square("cofactor_change", a)
+    check_stacks("cofactor_change", a, e)
+    if a.shape != e.shape:
+        raise LinearAlgebraError(f"cofactor_change: shapes {a.shape} and {e.shape} differ")
+    return a
+
+
+def _change_rule(ct: Any, y: Any, operands: Sequence[Any], active: Active) -> list[Any]:
+    a, e = operands
+    return [_third(a, e, ct) if active[0] else None, cofactor_change(a, ct) if active[1] else None]
+
+
+def _change_tangent(tangents: Sequence[Any], y: Any, operands: Sequence[Any]) -> Any:
+    (a, e), (t_a, t_e) = operands, tangents
+    return plus(
+        None if t_e is None else cofactor_change(a, t_e),
+        None if t_a is None else _third(a, e, t_a),
+    )
+
+
+_SQUARE = (regular(3, 3), regular(1, 1), regular(2, 2, 2), regular(12, 12) / 6, np.zeros((0, 0)), np.zeros((0, 2, 2)))
+_SINGULAR = (np.array([[1.0, 2.0], [2.0, 4.0]]), np.diag([1.0, 0.0, 0.0]) + 0.0, np.zeros((2, 2)))
+
+# d cof(a) in the direction e; symmetric as a bilinear form: <f, change(a, e)> = <e, change(a, f)>.
+cofactor_change = Call(
+    "cofactor_change",
+    guarded("cofactor_change", _cofactor_change_numpy),
+    _pair,
+    rule=_change_rule,
+    tangent=_change_tangent,
+    types=matrix_types,
+    axes=square_axes,
+    batching=leading,
+    examples=tuple(Example((a, regular(*a.shape, seed=3))) for a in _SQUARE),
+    errors=(
+        BadExample(((2, 3), (2, 3)), {}, LinearAlgebraError, ("(2, 3)",)),
+        BadExample(((2, 2), (3, 3)), {}, LinearAlgebraError, ("(2, 2)", "(3, 3)")),
+    ),
+)
+cofactor = Call(
+    "cofactor",
+    guarded("cofactor", _cofactor_numpy),
+    same_square("cofactor"),
+    rule=lambda ct, y, operands, active: [cofactor_change(operands[0], ct)],
+    tangent=lambda tangents, y, operands: cofactor_change(operands[0], tangents[0]),
+    types=matrix_types,
+    axes=square_axes,
+    batching=leading,
+    examples=tuple(Example((a,)) for a in _SQUARE),
+    errors=(BadExample(((2, 3),), {}, LinearAlgebraError, ("(2, 3)",)),),
+)
+
+# ---- det and slogdet -------------------------------------------------------------------------------
+
+
+def _number(a: ArrayAval) -> ArrayAval:
+    check_square("det", a)
+    return ArrayAval(a.shape[:-2], a.dtype)
+
+
+def _entry_sum(x: Any) -> Any:
+    return reduce_sum(x, axes=(x.aval.ndim - 2, x.aval.ndim - 1))
+
+
+det = Call(
+    "det",
+    guarded("det", np.linalg.det),
+    _number,
+    rule=lambda ct, y, operands, active: [mul(as_column(as_column(ct)), cofactor(operands[0]))],
+    tangent=lambda tangents, y, operands: _entry_sum(mul(cofactor(operands[0]), tangents[0])),
+    types=matrix_types,
+    batching=leading,
+    examples=tuple(Example((a,)) for a in (*_SQUARE, *_SINGULAR)),
+    errors=(BadExample(((2, 3),), {}, LinearAlgebraError, ("(2, 3)",)),),
+)
+
+
+def _sign_and_log(a: ArrayAval) -> tuple[ArrayAval, ArrayAval]:
+    check_square("slogdet", a)
+    return ArrayAval(a.shape[:-2], a.dtype), ArrayAval(a.shape[:-2], a.dtype)
+
+
+def _slogdet_rule(cts: Any, ys: Any, operands: Sequence[Any], active: Active) -> list[Any]:
+    # The sign is flat; at a singular matrix the logarithm is -inf, and `inv` says that there is no slope.
+    return [None if cts[1] is None else mul(as_column(as_column(cts[1])), swap(inv(operands[0])))]
+
+
+slogdet = Call(
+    "slogdet",
+    guarded("slogdet", lambda a: tuple(np.linalg.slogdet(a))),
+    _sign_and_log,
+    rule=_slogdet_rule,
+    tangent=lambda tangents, ys, operands: (None, _entry_sum(mul(swap(inv(operands[0])), tangents[0]))),
+    types=matrix_types,
+    batching=leading,
+    examples=tuple(Example((a,)) for a in _SQUARE),
+    errors=(BadExample(((2, 3),), {}, LinearAlgebraError, ("(2, 3)",)),),
+)

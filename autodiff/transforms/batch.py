@@ -1,0 +1,64 @@
+"""Batching: from a program to the program that does the same for a whole batch, without a loop.
+
+`vectorized` walks instructions once, in order. Values that depend on a batched one carry one
+more axis, in front; what is the same for the whole batch is computed once, as before. Each op
+says what it becomes (`Op.batch`), so the result is IR like any other: it can be differentiated,
+batched again, and runs as one kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from autodiff.errors import InternalError
+from autodiff.ir.aval import ArrayAval
+from autodiff.ir.build import building, emitter
+from autodiff.ir.core import Block, Literal, Operand
+from autodiff.ops.batching import repeated
+
+
+def vectorized(block: Block, args: Sequence[Any], batched: Sequence[bool]) -> tuple[list[Any], list[bool]]:
+    """Emit `block`, applied to `args`; flagged ones have the batch axis in front of those of the parameter.
+
+    Returns
+    -------
+    The results, and which of them have the batch axis in front.
+    """
+    env: dict[Operand, Any] = dict(zip(block.params, args, strict=True))
+    found = {p for p, flag in zip(block.params, batched, strict=True) if flag}
+    for instr in block.instrs:
+        operands = [o if isinstance(o, Literal) else env[o] for o in instr.operands]
+        flags = tuple([o in found for o in instr.operands])
+        op: Any = instr.op
+        if any(flags):
+            outs = op.batch(operands, flags, dict(instr.params))
+            found.update(instr.results)
+        else:
+            outs = emitter().emit(op, tuple(operands), instr.params)
+        for old, new in zip(instr.results, outs, strict=True):
+            _check(op, old, new, old in found)
+            if old.hint and not getattr(new, "hint", "x"):
+                new.hint = old.hint
+            env[old] = new
+    results = [r if isinstance(r, Literal) else env[r] for r in block.results]
+    return results, [r in found for r in block.results]
+
+
+def _check(op: Any, old: Any, new: Any, batched: bool) -> None:
+    shape = new.aval.shape[1:] if batched else new.aval.shape
+    if new.aval.dtype != old.aval.dtype or shape != old.aval.shape:
+        raise InternalError(f"the batching rule of {op.name} gave {new.aval} for a batch of {old.aval}")
+
+
+def batch(block: Block, batched: Sequence[bool], size: int) -> Block:
+    """The block for a batch of `size`: flagged parameters, and all results, have a leading axis of it."""
+    avals = [batched_aval(p.aval, size) if flag else p.aval for p, flag in zip(block.params, batched, strict=True)]
+    with building(avals, [p.hint for p in block.params]) as b:
+        outs, flags = vectorized(block, b.params, batched)
+        return b.block(y if flag else repeated(y, size) for y, flag in zip(outs, flags, strict=True))
+
+
+def batched_aval(aval: ArrayAval, size: int) -> ArrayAval:
+    """The aval with an axis of `size` in front."""
+    return ArrayAval((size, *aval.shape), aval.dtype)
