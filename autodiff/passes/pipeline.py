@@ -9,6 +9,7 @@ from autodiff.passes.cse import cse
 from autodiff.passes.dce import dce
 from autodiff.passes.expand import expand
 from autodiff.passes.simplify import simplify
+from autodiff.passes.split_complex import split_complex
 
 
 def optimize(block: Block) -> Block:
@@ -17,8 +18,8 @@ def optimize(block: Block) -> Block:
 
 
 def lowerable(block: Block) -> Block:
-    """An optimised block ready for lowering: composites replaced by their parts."""
-    return _checked(dce(cse(simplify(expand(block)))))
+    """An optimised block ready for lowering: in real numbers, composites replaced by their parts."""
+    return _checked(dce(cse(simplify(expand(split_complex(block))))))
 
 
 def _checked(block: Block) -> Block:

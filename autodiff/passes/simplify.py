@@ -42,9 +42,11 @@ def simplify(block: Block) -> Block:
     """The block after one pass of the table below, in program order."""
     producers: Producers = {}
 
-    def rule(instr: Instr, operands: tuple[Any, ...], b: Builder) -> tuple[Any, ...]:
+    def rule(instr: Instr, operands: tuple[Any, ...], b: Builder) -> tuple[Any, ...] | None:
+        if len(instr.results) > 1:
+            return None
         start = len(b.instrs)
-        (aval,) = (r.aval for r in instr.results)
+        aval = instr.results[0].aval
         if isinstance(instr.op, Elementwise):
             operands = _without_broadcasts(operands, aval.shape, producers)
         found = RULES[instr.op](aval, operands, instr.params, producers) if instr.op in RULES else None

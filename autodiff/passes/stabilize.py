@@ -10,10 +10,12 @@ wherever the original has a finite one:
 | `log(1 + exp(x))`     | `softplus(x)`    | x = 1000      | nan / 1                   |
 | `log1p(exp(x))`       | `softplus(x)`    | x = 1000      | nan / 1                   |
 | `sqrt(x * x)`, `x**2` | `abs(x)`         | x = 0         | nan / 0                   |
+| `abs(x)**2`           | `x**2`           | x = 0         | second: 0 / 2             |
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from autodiff.ir.build import Builder
@@ -53,6 +55,8 @@ def _meant(op: Any, operands: tuple[Any, ...], made: dict[Any, Instr]) -> Any:
         return softplus(inner.operands[0])
     if op is sqrt and _is_square(inner):
         return absolute(inner.operands[0])
+    if made_by is absolute and _squares(op, operands):
+        return square(inner.operands[0])
     return None
 
 
@@ -66,8 +70,11 @@ def _softplus_of(terms: tuple[Any, ...], made: dict[Any, Instr]) -> Any:
 
 
 def _is_square(instr: Instr) -> bool:
-    op: Any = instr.op
+    return _squares(instr.op, instr.operands)
+
+
+def _squares(op: Any, operands: Sequence[Any]) -> bool:
     if op is mul:
-        return instr.operands[0] is instr.operands[1]
-    exponent = instr.operands[1] if op is power else None
+        return operands[0] is operands[1]
+    exponent = operands[1] if op is power else None
     return op is square or (isinstance(exponent, Literal) and exponent.value == 2)

@@ -19,6 +19,7 @@ from autodiff.config import config
 from autodiff.ir.aval import ArrayAval
 from autodiff.ir.core import Block
 from autodiff.ir.signature import signature
+from autodiff.ops.paired import as_complex, as_pairs
 from autodiff.passes.canonicalize import Order, canonicalize
 from autodiff.passes.generalize import generalize
 from autodiff.passes.pipeline import lowerable
@@ -95,7 +96,8 @@ class Program:
             self.reason = str(why)
             return
         values = [lit.aval.dtype.type(lit.value) for lit in literals]
-        self.run = _rearranged(kernel, values, sig.sizes.values, len(self._avals), self._order, self._places)
+        run = _rearranged(kernel, values, sig.sizes.values, len(self._avals), self._order, self._places)
+        self.run = _in_pairs(run, self._avals, [r.aval for r in self.block.results])
 
     def source(self) -> str:
         """The source of the kernel, compiled or not; the reason when there is none."""
@@ -138,10 +140,29 @@ def _rearranged(
     return reordered
 
 
+def _in_pairs(run: Run, params: list[ArrayAval], results: list[ArrayAval]) -> Run:
+    """The kernel of a complex program, which takes and gives pairs of real numbers, for complex arrays."""
+    given = [k for k, aval in enumerate(params) if aval.dtype.kind == "c"]
+    found = [k for k, aval in enumerate(results) if aval.dtype.kind == "c"]
+    if not given and not found:
+        return run
+
+    def complex_run(*args: Any) -> tuple[Any, ...]:
+        pairs = list(args)
+        for k in given:
+            pairs[k] = as_pairs(pairs[k])
+        outs = list(run(*pairs))
+        for k in found:
+            outs[k] = as_complex(outs[k])
+        return tuple(outs)
+
+    return complex_run
+
+
 def as_kernel_argument(x: Any, aval: ArrayAval) -> Any:
     """`x` as kernels take it: C-contiguous, aligned, writable, native; a Python number for shape ()."""
     if not aval.shape:
-        return float(x) if aval.dtype.kind == "f" else int(x)
+        return float(x) if aval.dtype.kind == "f" else x if aval.dtype.kind == "c" else int(x)
     flags = x.flags
     if flags.c_contiguous and flags.aligned and flags.writeable:
         return x

@@ -17,6 +17,7 @@ from autodiff.ops import special, transcendental
 from autodiff.ops.op import OPS, Call
 from autodiff.ops.ordering import merge_runs
 from autodiff.ops.reduction import split_axis
+from autodiff.passes.split_complex import PAIRED
 
 NUMPY_NAMES = (
     "exp expm1 exp2 log log1p log2 log10 sqrt cbrt sin cos tan arcsin arccos arctan arctan2 sinh cosh tanh "
@@ -113,7 +114,7 @@ def _hosted(op: Call) -> Callable[..., None]:
 
 
 # Plain Python only: Numba compiles none of these.
-HOSTED = {op.name: _hosted(op) for op in OPS.values() if isinstance(op, Call) and op.loop is None}
+HOSTED = {op.name: _hosted(op) for op in (*OPS.values(), *PAIRED.values()) if isinstance(op, Call) and op.loop is None}
 DTYPES = {name: dtype.type for name, dtype in DTYPE_NAMES.items()}
 
 PYTHON: dict[str, Any] = {

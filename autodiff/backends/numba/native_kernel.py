@@ -48,7 +48,7 @@ class NativeKernel:
         fresh = {root: results[k] for k, root in self._roots.items()}
         if self._host.calls:
             # The lock may be given away in between: the shared arena is not ours alone.
-            fresh = {b: (_numbers(b.shape, sizes), b.dtype) for b in plan.allocated}
+            fresh = {b: (_numbers(b.shape, sizes), b.dtype) for b in plan.allocated} | fresh
         layout = _Layout([b for b in plan.allocated if b not in fresh], sizes)
         before = (*map(_word, literals), *(sizes[name] for name in plan.sizes))
         before += (self._host.table,) if self._host.calls else ()

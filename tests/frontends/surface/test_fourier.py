@@ -4,11 +4,19 @@ import numpy as np
 import pytest
 
 import autodiff as ad
+from autodiff.config import config
 from autodiff.errors import ArgumentError, DTypeError, NonScalarLossError
 
 RNG = np.random.default_rng(7)
 X = RNG.normal(size=(3, 4))
 Z = RNG.normal(size=(3, 4)) + 1j * RNG.normal(size=(3, 4))
+
+
+@pytest.fixture(autouse=True)
+def interpreted(monkeypatch):
+    """The rules are tested here, and by many programs; `test_kernels` compiles some of them."""
+    monkeypatch.setattr(config, "jit", False)
+
 
 ONE = [
     {},
@@ -178,3 +186,33 @@ def test_zero():
     zero = np.zeros(2, complex)
     for f in (np.abs, np.angle):
         np.testing.assert_array_equal(ad.grad(lambda z, f=f: np.sum(f(z)))(zero), zero)
+
+
+COMPILED = ("quotient", "product", "exp", "complex power", "cumsum", "where", "indexing", "concatenate")
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_kernels(name, monkeypatch):
+    f = ANALYTIC[name]
+
+    def real_loss(z):
+        return loss(np.fft.ifft(f(z), axis=0))
+
+    expected = ad.value_and_grad(real_loss)(Z)
+    monkeypatch.setattr(config, "jit", True)
+    compiled = ad.value_and_grad(real_loss)
+    for got, wanted in zip(compiled(Z), expected, strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-12, atol=1e-12)
+    assert compiled.cache_info().runs == 1
+
+
+def test_kernel_arguments_and_results(monkeypatch):
+    monkeypatch.setattr(config, "jit", True)
+    f = ad.jit(lambda z, c: (z * c, np.sum(z), c * 2, z.T, z.real))
+    for z in (Z, Z.T, Z[::2, ::-1], Z.astype(np.complex64), Z[:0]):
+        for c in (2 - 1j, np.complex64(1j), np.array(0.5j)):
+            for _ in range(2):
+                for got, wanted in zip(f(z, c), (z * c, np.sum(z), c * 2, z.T, z.real), strict=True):
+                    assert (np.shape(got), np.asarray(got).dtype) == (np.shape(wanted), np.asarray(wanted).dtype)
+                    np.testing.assert_allclose(got, wanted, rtol=1e-6)
+    assert f.cache_info().interpreted_runs == 0
