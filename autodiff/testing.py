@@ -9,6 +9,7 @@ extrapolation of central differences (Ridders, "Accurate computation of F'(x) an
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import optree
 
-from autodiff.api import grad, jit, jvp, vjp
+from autodiff.api import grad, jvp, vjp
 from autodiff.errors import AutodiffError, DTypeError
 
 
@@ -36,7 +37,11 @@ class Comparison:
 
     def worst(self) -> float:
         """Largest disagreement, relative to the size of the terms."""
-        return max(abs(self.differences - self.forward), abs(self.forward - self.reverse)) / (self.scale or 1.0)
+        return self.spread() / (self.scale or 1.0)
+
+    def spread(self) -> float:
+        """Largest disagreement."""
+        return max(abs(self.differences - self.forward), abs(self.forward - self.reverse))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +74,17 @@ def check_grads(
     Parameters
     ----------
     fun : callable
-        Returns a float, a float array, or a nested container of them.
+        Returns a float, a float or complex array, or a nested container of them.
     args : sequence
-        Float arguments: numbers, arrays or nested containers.
+        Float or complex arguments: numbers, arrays or nested containers.
     order : int
         2 also checks the gradient's own derivatives.
     directions : int
         Random directions to try.
     rtol : float, optional
         Largest disagreement with the differences, relative to the size of the terms.
-        Default 1e-6 for float64, 2e-2 for float32.
+        Default 1e-6 for float64, 2e-2 for float32. Forward and reverse mode have to agree with
+        each other to 1e-10 (1e-4), which is checked first.
     seed : int
         Of the random directions.
     verbose : bool
@@ -93,7 +99,7 @@ def check_grads(
     GradientCheckError
         Naming the direction, and the argument and element that is off.
     DTypeError
-        When an argument is not of float dtype.
+        When an argument is not of float or complex dtype.
 
     Examples
     --------
@@ -105,14 +111,16 @@ def check_grads(
     args = tuple(optree.tree_map(_as_float, tuple(args)))  # type: ignore[arg-type]
     rng = np.random.default_rng(seed)
     name = getattr(fun, "__name__", repr(fun))
-    limit = rtol if rtol is not None else _default_rtol(args)
-    report = Report(name, tuple(_compare(fun, args, k, rng) for k in range(directions)))
+    trials = [_Trial(fun, args, rng) for _ in range(directions)]
+    report = Report(name, tuple(t.compare(k) for k, t in enumerate(trials)))
     if verbose:
         print(report)
-    for c in report.comparisons:
-        _check(c, fun, args, name, limit)
+    single = any(a.dtype.itemsize < 8 or a.dtype == np.complex64 for a in optree.tree_leaves(args))  # type: ignore[arg-type]
+    limit = rtol if rtol is not None else 2e-2 if single else 1e-6
+    for c, trial in zip(report.comparisons, trials, strict=True):
+        _check(c, trial, name, min(limit, 1e-4 if single else 1e-10), limit)
     if order > 1:
-        weights = optree.tree_map(lambda y: rng.standard_normal(np.shape(y)), jit(fun)(*args))
+        weights = optree.tree_map(lambda y: _random(rng, y), trials[0].value) if trials else None
         gradient = grad(_weighted(fun, weights), argnums=tuple(range(len(args))))
         check_grads(gradient, args, order - 1, directions=directions, rtol=rtol, seed=seed + 1, verbose=verbose)
     return report
@@ -120,42 +128,97 @@ def check_grads(
 
 def _as_float(x: Any) -> Any:
     array = np.asarray(x)
-    if array.dtype.kind != "f":
+    if array.dtype.kind not in "fc":
         raise DTypeError(f"check_grads: an argument has dtype {array.dtype}", "pass floats")
     return array
 
 
-def _default_rtol(args: Any) -> float:
-    return 2e-2 if any(a.dtype.itemsize < 8 for a in optree.tree_leaves(args)) else 1e-6
+def _random(rng: np.random.Generator, like: Any) -> Any:
+    """Random numbers of the shape and dtype of an array; zeros for integers, which have no derivative."""
+    array = np.asarray(like)
+    if array.dtype.kind not in "fc":
+        return np.zeros(array.shape, np.float64)
+    drawn = rng.standard_normal(array.shape)
+    return np.asarray(drawn + 1j * rng.standard_normal(array.shape) if array.dtype.kind == "c" else drawn, array.dtype)
 
 
 def _weighted(fun: Callable[..., Any], weights: Any) -> Callable[..., Any]:
     """A scalar function whose gradient holds every derivative of `fun`."""
 
     def loss(*args: Any) -> Any:
-        products = optree.tree_map(lambda y, w: np.sum(y * w), fun(*args), weights)
+        products = optree.tree_map(lambda y, w: np.sum(np.real(y * np.conj(w))), fun(*args), weights)
         return sum(optree.tree_leaves(products))
 
     loss.__name__ = f"gradient of {getattr(fun, '__name__', 'the function')}"
     return loss
 
 
-def _compare(fun: Callable[..., Any], args: Any, k: int, rng: np.random.Generator) -> Comparison:
-    tangents: Any = optree.tree_map(lambda a: rng.standard_normal(a.shape).astype(a.dtype), args)
-    value, pushed = jvp(fun, args, tangents)
-    cts = optree.tree_map(lambda y: np.asarray(rng.standard_normal(np.shape(y)), np.asarray(y).dtype), value)
-    _, pullback = vjp(fun, *args)
-    pulled = pullback(cts)
-    along = richardson(lambda h: _dot(cts, fun(*_step(args, tangents, h))), _first_step(args))
-    return Comparison(k, along, _dot(cts, pushed), _dot(pulled, tangents), _scale(pulled, tangents, cts, value))
+class _Trial:
+    """A random direction `tangents` and random cotangents: <ct, J t> can be had in three ways."""
+
+    def __init__(self, fun: Callable[..., Any], args: Any, rng: np.random.Generator) -> None:
+        self.fun, self.args = fun, args
+        self.tangents: Any = optree.tree_map(lambda a: _random(rng, a), args)
+        self.value, pullback = vjp(fun, *args)
+        self.cts: Any = optree.tree_map(lambda y: _random(rng, y), self.value)
+        self.pulled: Any = pullback(self.cts)
+
+    def compare(self, k: int, tangents: Any = None) -> Comparison:
+        """The three, along these tangents (default: its own)."""
+        t = self.tangents if tangents is None else tangents
+        step = 0.3 if any(a.dtype in (np.float16, np.float32, np.complex64) for a in optree.tree_leaves(t)) else 1e-2
+        along = richardson(lambda h: _dot(self.cts, self.fun(*_step(self.args, t, h))), step)
+        _, pushed = jvp(self.fun, self.args, t)
+        # The size of the terms that are added up: what rounding is relative to.
+        sizes = [
+            _dot(*(optree.tree_map(np.abs, x) for x in pair)) for pair in ((self.pulled, t), (self.cts, self.value))
+        ]
+        return Comparison(k, along, _dot(self.cts, pushed), _dot(self.pulled, t), max(sizes[0], 1e-8 * sizes[1]))
+
+    def culprit(self) -> str:
+        """The element whose derivative is off, by halving the direction: the half that is further off is kept."""
+        paths, leaves, spec = optree.tree_flatten_with_path(self.tangents)
+        ends = np.cumsum([0, *(leaf.size for leaf in leaves)])
+
+        def along(first: int, last: int) -> Comparison:
+            """Only the elements from `first` to `last`, all leaves counted through."""
+            kept = []
+            for leaf, start in zip(leaves, ends[:-1], strict=True):
+                numbers = np.arange(start, start + leaf.size).reshape(leaf.shape)
+                kept.append(np.where((first <= numbers) & (numbers < last), leaf, leaf.dtype.type(0)))
+            return self.compare(0, optree.tree_unflatten(spec, kept))
+
+        first, last = 0, int(ends[-1])
+        while last - first > 1:
+            middle = (first + last) // 2
+            off = [abs(c.spread()) for c in (along(first, middle), along(middle, last))]
+            first, last = (first, middle) if off[0] >= off[1] or np.isnan(off[0]) else (middle, last)
+        k = int(np.searchsorted(ends, first, side="right")) - 1
+        found, t = along(first, last), leaves[k].reshape(-1)[first - ends[k]]
+        results: list[Any] = optree.tree_leaves(self.cts)
+        # Of one result the slope itself; of several, that of their sum with the cotangents as weights.
+        unit = abs(t) * (float(np.real(results[0])) if len(results) == 1 and not np.ndim(results[0]) else 1.0)
+        place = ", ".join(map(str, np.unravel_index(first - ends[k], leaves[k].shape)))
+        return (
+            f"{_argument_name(self.fun, paths[k])}{f'[{place}]' if place else ''}: slope by differences "
+            f"{found.differences / unit:.10g}, forward mode {found.forward / unit:.10g}, "
+            f"reverse mode {found.reverse / unit:.10g}"
+        )
+
+
+def _argument_name(fun: Callable[..., Any], path: tuple[Any, ...]) -> str:
+    """The argument at this place of (args), as the function calls it."""
+    try:
+        names = list(inspect.signature(fun).parameters)
+    except (TypeError, ValueError):
+        names = []
+    first, *rest = path
+    start = f"argument {names[first] if first < len(names) else first}"
+    return start + "".join(f"[{p!r}]" for p in rest)
 
 
 def _step(args: Any, tangents: Any, h: float) -> Any:
     return optree.tree_map(lambda a, t: (a + a.dtype.type(h) * t)[()], args, tangents)
-
-
-def _first_step(args: Any) -> float:
-    return 0.3 if _default_rtol(args) > 1e-3 else 1e-2
 
 
 def richardson(f: Callable[[float], float], h: float, rounds: int = 8) -> float:
@@ -176,42 +239,21 @@ def richardson(f: Callable[[float], float], h: float, rounds: int = 8) -> float:
 
 
 def _dot(a: Any, b: Any) -> float:
+    """Re(sum(conj(a) b)), over all leaves."""
     pairs = zip(optree.tree_leaves(a), optree.tree_leaves(b), strict=True)
-    return float(sum(np.sum(np.multiply(x, y, dtype=np.float64)) for x, y in pairs))
+    return float(sum(np.real(np.vdot(np.asarray(x, np.result_type(x, 1.0)), y)) for x, y in pairs))
 
 
-def _scale(pulled: Any, tangents: Any, cts: Any, value: Any) -> float:
-    """The size of the terms that were added up: what rounding is relative to."""
-    terms = _dot(*(optree.tree_map(np.abs, t) for t in (pulled, tangents)))
-    return max(terms, 1e-8 * _dot(*(optree.tree_map(np.abs, t) for t in (cts, value))))
-
-
-def _check(c: Comparison, fun: Callable[..., Any], args: Any, name: str, limit: float) -> None:
-    if not np.isfinite([c.differences, c.forward, c.reverse]).all() or c.worst() > limit:
-        raise GradientCheckError(
-            f"{name}: direction {c.direction}: differences {c.differences:.12g}, forward mode {c.forward:.12g}, "
-            f"reverse mode {c.reverse:.12g} (relative disagreement {c.worst():.2e}, allowed {limit:.0e})"
-            f"\n  {_culprit(fun, args)}",
-            "is the point at a kink? is everything computed with functions autodiff knows?",
-        )
-
-
-def _culprit(fun: Callable[..., Any], args: Any) -> str:
-    """The argument and element whose derivative is furthest from its difference quotient."""
-    value, pullback = vjp(fun, *args)
-    ones = optree.tree_map(lambda y: np.ones(np.shape(y), np.asarray(y).dtype), value)
-    cts: Any = pullback(ones)
-    pulled: list[Any] = optree.tree_leaves(cts)
-    leaves, spec = optree.tree_flatten(args)
-    worst, text = -1.0, ""
-    for k, (leaf, ct) in enumerate(zip(leaves, pulled, strict=True)):
-        for place in list(np.ndindex(leaf.shape))[:64]:
-            direction = [np.zeros_like(a) for a in leaves]
-            direction[k][place] = 1
-            tangents = spec.unflatten(direction)
-            found = richardson(lambda h, t=tangents: _dot(ones, fun(*_step(args, t, h))), _first_step(args))  # type: ignore[misc]
-            off = abs(found - float(np.asarray(ct)[place]))
-            if off > worst or np.isnan(off):
-                worst, reverse = off, float(np.asarray(ct)[place])
-                text = f"argument leaf {k}, element {place}: reverse mode {reverse:.10g}, differences {found:.10g}"
-    return text
+def _check(c: Comparison, trial: _Trial, name: str, exact: float, limit: float) -> None:
+    finite = np.isfinite([c.differences, c.forward, c.reverse]).all()
+    identity = abs(c.forward - c.reverse) / (c.scale or 1.0)
+    if finite and identity <= exact and c.worst() <= limit:
+        return
+    what = f"relative disagreement {c.worst():.2e}, allowed {limit:.0e}"
+    if not identity <= exact:
+        what = f"relative disagreement of forward and reverse mode {identity:.2e}, allowed {exact:.0e}"
+    raise GradientCheckError(
+        f"{name}: direction {c.direction}: differences {c.differences:.12g}, forward mode {c.forward:.12g}, "
+        f"reverse mode {c.reverse:.12g} ({what})\n  {trial.culprit()}",
+        "is the point at a kink? is everything computed with functions autodiff knows?",
+    )
