@@ -2,12 +2,17 @@
 # make: virtual environments are made on first use and made again only when pyproject.toml changes.
 #
 #   make test PYTEST_ARGS="-k dataset -x"     arguments for pytest
+#   make fuzz FUZZ_COMPILED=100 SEED=7        random programs: how many, and from which seed
 #   make setup PY=python3.13                  the Python that virtual environments are made with
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
 PYTEST_ARGS ?=
+FUZZ_COMPILED ?= 10000
+FUZZ_INTERPRETED ?= 100000
+SEED ?= 0
+MUTANTS ?=
 VENV := .venv
 BENCH_VENV := .venv-bench
 PIP := -m pip install --quiet --disable-pip-version-check
@@ -30,7 +35,7 @@ if [ -z "$$found" ]; then \
 fi
 endef
 
-.PHONY: help setup demo test test-all golden bench notebooks check clean
+.PHONY: help setup demo test test-all fuzz mutants golden bench notebooks check clean
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -46,6 +51,13 @@ test: $(VENV)/.group-test ## run the default tests (PYTEST_ARGS="-k name" to cho
 
 test-all: $(VENV)/.group-test ## run all tests, the slow ones too
 	@$(VENV)/bin/python -m pytest -m "slow or not slow" $(PYTEST_ARGS)
+
+fuzz: $(VENV)/.group-test ## developers: random programs until one is wrong (FUZZ_COMPILED, FUZZ_INTERPRETED, SEED)
+	@PYTHONPATH=tests OPENBLAS_NUM_THREADS=1 $(VENV)/bin/python -m fuzz \
+	  --interpreted $(FUZZ_INTERPRETED) --compiled $(FUZZ_COMPILED) --seed $(SEED)
+
+mutants: $(VENV)/.group-test ## developers: break each derivative rule and see a test fail (MUTANTS="--file reduction")
+	@PYTHONPATH=tests OPENBLAS_NUM_THREADS=1 $(VENV)/bin/python -m mutants $(MUTANTS)
 
 golden: $(VENV)/.group-test ## rewrite the golden files that tests compare with; then read the diff
 	@$(VENV)/bin/python -m pytest --update-golden $(PYTEST_ARGS)

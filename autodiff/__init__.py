@@ -4,9 +4,23 @@ Decorate a function (`grad`, `value_and_grad`, `jit`) or record on a `GradientTa
 one fused forward-plus-backward kernel, compiled through LLVM and cached by graph.
 """
 
-from autodiff import data, errors, linalg, math, nn, testing
-from autodiff.api import cache_info, grad, jit, jvp, stop_gradient, value_and_grad, vjp
+from autodiff import data, errors, linalg, math, nn, numpy, testing
+from autodiff.api import (
+    cache_info,
+    grad,
+    hessian,
+    jacfwd,
+    jacobian,
+    jacrev,
+    jit,
+    jvp,
+    stop_gradient,
+    value_and_grad,
+    vjp,
+    vmap,
+)
 from autodiff.config import config
+from autodiff.coverage import coverage
 from autodiff.frontends.tape import GradientTape, UnconnectedGradients
 from autodiff.frontends.tensor import Tensor, constant
 from autodiff.frontends.variable import Variable
@@ -21,16 +35,23 @@ __all__ = [
     "cache_info",
     "config",
     "constant",
+    "coverage",
     "data",
     "errors",
     "grad",
+    "hessian",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
     "jit",
     "jvp",
     "linalg",
     "math",
     "nn",
+    "numpy",
     "stop_gradient",
     "testing",
     "value_and_grad",
     "vjp",
+    "vmap",
 ]

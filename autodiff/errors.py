@@ -15,6 +15,8 @@ from functools import lru_cache
 from pathlib import Path
 from types import FrameType
 
+import numpy as np
+
 SOURCE_WIDTH = 100  # characters of the user's line that a message shows
 
 _OWN = str(Path(__file__).parent) + os.sep
@@ -116,10 +118,22 @@ class AxisError(ArgumentError, IndexError):
     usual_remedy = "of n axes (or entries) the last is n - 1, or -1"
 
 
+class LinearAlgebraError(AutodiffError, np.linalg.LinAlgError):
+    """A matrix that a function of linear algebra cannot work with: not square, singular, not positive definite."""
+
+    usual_remedy = "check the matrix: its shape, np.linalg.cond(a), np.linalg.eigvalsh(a)"
+
+
 class NotDifferentiableError(AutodiffError, LookupError):
     """An operation that has no derivative rule, or no rule in autodiff at all."""
 
     usual_remedy = "write it with functions that have one, or compute it before, on plain arrays"
+
+
+class NoBatchingRuleError(AutodiffError, NotImplementedError):
+    """An operation that `vmap` cannot give a leading axis to."""
+
+    usual_remedy = "apply it in a loop over the batch, and np.stack the results"
 
 
 class NonScalarLossError(AutodiffError, TypeError):

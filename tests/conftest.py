@@ -22,6 +22,12 @@ def _verified():
 
 
 @pytest.fixture
+def no_kernels(monkeypatch):
+    """Values and derivatives only: nothing is compiled."""
+    monkeypatch.setattr(config, "jit", False)
+
+
+@pytest.fixture
 def golden(request):
     """A function `check(text, name)` that compares with tests/golden/<folder of the test>/<name>.txt."""
     folder = GOLDEN / request.path.parent.name

@@ -1,4 +1,8 @@
-"""Derivatives by other means, to hold the emitted ones against."""
+"""Derivatives by other means, to hold the emitted ones against.
+
+The pairing of a cotangent with a tangent is <ct, t> = Re sum conj(ct) t, on real arrays the plain
+sum of products: a complex number counts as the two real numbers it consists of.
+"""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -7,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.backends.interpreter import run
+from autodiff.ir.aval import is_differentiable
 from autodiff.ir.build import building, inline
 from autodiff.ir.core import Block
 from autodiff.transforms.forward import jvp
@@ -18,7 +23,19 @@ Arrays = Sequence[Any]
 def directions(arrays: Arrays, wrt: Sequence[int], seed: int = 1) -> list[Any]:
     """A tangent for each operand in `wrt`."""
     rng = np.random.default_rng(seed)
-    return [np.asarray(rng.uniform(-1, 1, np.shape(arrays[k]))).astype(arrays[k].dtype)[()] for k in wrt]
+    return [_direction(rng, arrays[k]) for k in wrt]
+
+
+def _direction(rng: np.random.Generator, x: Any) -> Any:
+    t = np.asarray(rng.uniform(-1, 1, np.shape(x)))
+    if x.dtype.kind == "c":
+        t = t + 1j * rng.uniform(-1, 1, np.shape(x))
+    return t.astype(x.dtype)[()]
+
+
+def floats(block: Block) -> list[int]:
+    """The results that carry derivatives."""
+    return [k for k, y in enumerate(block.results) if is_differentiable(y.aval.dtype)]
 
 
 def moved(arrays: Arrays, wrt: Sequence[int], tangents: Arrays, step: Any) -> list[Any]:
@@ -64,40 +81,24 @@ def _extrapolated(
     return table[0]
 
 
-def complex_step(f: Callable[..., Arrays], arrays: Arrays, wrt: Sequence[int], tangents: Arrays) -> list[Any] | None:
-    """Directional derivative from one evaluation at x + i h t, or None when f has no complex version.
-
-    Squire & Trapp, "Using complex variables to estimate derivatives of real functions", 1998.
-    """
-    h = 1e-100
-    floats = [k for k, a in enumerate(arrays) if a.dtype.kind == "f"]
-    try:
-        complex_arrays = [a.astype(complex) if k in floats else a for k, a in enumerate(arrays)]
-        with np.errstate(all="ignore"):
-            return [np.imag(y) / h for y in f(*moved(complex_arrays, wrt, tangents, 1j * h))]
-    except (TypeError, ValueError, np.exceptions.ComplexWarning):
-        return None
-
-
-def pairing(a: Arrays, b: Arrays) -> tuple[float, float]:
-    """<a, b>, and the size of its terms."""
-    terms = [np.ravel(np.asarray(x, float) * y) for x, y in zip(a, b, strict=True)]
+def pairing(cts: Arrays, tangents: Arrays) -> tuple[float, float]:
+    """<cts, tangents>, and the size of its terms."""
+    terms = [np.ravel(np.conj(np.asarray(a, np.result_type(a, float))) * b) for a, b in zip(cts, tangents, strict=True)]
     flat = np.concatenate(terms) if terms else np.zeros(1)
-    return float(flat.sum()), float(np.abs(flat).sum())
+    return float(flat.real.sum()), float(np.abs(flat).sum())
 
 
 def check_modes_agree(block: Block, arrays: Arrays, wrt: Sequence[int], rtol: float = 1e-12) -> None:
     """<ct, J t> = <J^T ct, t>: forward and reverse mode, each derived from other rules."""
     n = len(block.results)
-    if any(v.aval.dtype == np.float32 for i in block.instrs for v in (*i.operands, *i.results)):
+    if any(v.aval.dtype in (np.float32, np.complex64) for i in block.instrs for v in (*i.operands, *i.results)):
         rtol = 1e-6
     tangents = directions(arrays, wrt)
     forward = run(jvp(block, wrt), [*arrays, *tangents])
-    cts = [np.random.default_rng(2).uniform(-1, 1, np.shape(y)).astype(y.dtype) for y in forward[:n]]
-    cts = [ct if ct.shape else ct[()] for ct in map(np.asarray, cts)]
+    cts = directions(forward, range(n), seed=2)
     reverse = run(vjp(block, wrt), [*arrays, *cts])
-    floats = [k for k in range(n) if forward[k].dtype.kind == "f"]
-    left, size = pairing([cts[k] for k in floats], [forward[n + k] for k in floats])
+    smooth = floats(block)
+    left, size = pairing([cts[k] for k in smooth], [forward[n + k] for k in smooth])
     right, other = pairing(reverse[n:], tangents)
     assert abs(left - right) <= rtol * max(size, other) + 1e-300, (left, right, size)
 

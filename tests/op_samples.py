@@ -1,17 +1,18 @@
 """Inputs for testing any op, made from what the op says of itself.
 
 Elementwise ops and reductions state a `domain`, every other op gives `examples`. `samples` makes
-arrays from them, always the same ones; `one_op` is the block that applies the op to such arrays.
+arrays from them, always the same ones; `laid_out` are the same numbers in other places of memory;
+`one_op` is the block that applies the op to such arrays.
 """
 
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from autodiff.errors import AutodiffError
+from autodiff.errors import AutodiffError, DTypeError
 from autodiff.ir.aval import aval_of, is_differentiable
 from autodiff.ir.build import building
 from autodiff.ir.core import Block
@@ -19,7 +20,7 @@ from autodiff.ops import OPS
 from autodiff.ops.families import Elementwise, Reduction
 from autodiff.ops.op import Op
 
-F64 = np.dtype(np.float64)
+F32, F64, C128 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.complex128)
 DOMAIN = (-2.0, 2.0)
 # Longer than `ir.signature.SMALL`: sizes that kernels know by name only.
 LONG, LONGER = 12, 23
@@ -80,8 +81,57 @@ def draw(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype, doma
         first, last = math.ceil(low), math.floor(high)
         if dtype.kind == "u":
             first, last = max(first, 0), max(last, 0)
+        last = max(first, last)  # no integer in the domain: the next one
         return np.asarray(rng.integers(first, last, size=shape, endpoint=True)).astype(dtype)[()]
+    if dtype.kind == "c":
+        return (rng.uniform(low, high, size=shape) + 1j * rng.uniform(-1.0, 1.0, size=shape)).astype(dtype)[()]
     return np.asarray(rng.uniform(low, high, size=shape)).astype(dtype)[()]
+
+
+# ---- where the numbers are -----------------------------------------------------------------
+
+
+def _reversed(a: np.ndarray) -> np.ndarray:
+    return np.flip(np.ascontiguousarray(np.flip(a)))
+
+
+def _strided(a: np.ndarray) -> np.ndarray:
+    """Every other element, along every axis, of a larger array."""
+    view = np.zeros([2 * n + 1 for n in a.shape], a.dtype)[(slice(1, None, 2),) * a.ndim]
+    view[...] = a
+    return view
+
+
+def _read_only(a: np.ndarray) -> np.ndarray:
+    copy = a.copy()
+    copy.flags.writeable = False
+    return copy
+
+
+def _unaligned(a: np.ndarray) -> np.ndarray:
+    """One byte into a buffer."""
+    view = np.zeros(a.nbytes + 1, np.uint8)[1:].view(a.dtype).reshape(a.shape)
+    view[...] = a
+    return view
+
+
+LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "F-order": np.asfortranarray,
+    "negative strides": _reversed,
+    "strided": _strided,
+    "read-only": _read_only,
+    "unaligned": _unaligned,
+}
+# Blocks know no byte order: that is for the front door to mend.
+AT_THE_DOOR = {**LAYOUTS, "byte-swapped": lambda a: a.astype(a.dtype.newbyteorder())}
+
+
+def laid_out(arrays: Any, layout: Callable[[np.ndarray], np.ndarray]) -> list[Any]:
+    """The same numbers; what has no axes stays a scalar."""
+    return [layout(np.array(a)) if np.ndim(a) else a for a in arrays]
+
+
+# ---- samples -------------------------------------------------------------------------------
 
 
 def arity(op: Elementwise) -> int:
@@ -111,12 +161,22 @@ def elementwise(op: Elementwise, shapes: Any, dtype: np.dtype = F64) -> Sample |
         return None
     if not shapes or not isinstance(shapes[0], tuple):
         shapes = (shapes,) * arity(op)
-    return Sample(op, tuple(draw(rng, s, t, d) for s, t, d in zip(shapes, dtypes, domains(op), strict=True)), {})
+    sample = Sample(op, tuple(draw(rng, s, t, d) for s, t, d in zip(shapes, dtypes, domains(op), strict=True)), {})
+    return sample if dtype.kind != "c" or is_taken(sample) else None
 
 
 def samples(op: Op, dtype: np.dtype = F64) -> list[Sample]:
     """Everything the tests of an op run on; fewer (or none) where it does not take `dtype`."""
-    return list(_samples(op, dtype))
+    return [s for s in _samples(op, dtype) if dtype == F64 or is_taken(s)]
+
+
+def is_taken(sample: Sample) -> bool:
+    """Whether the op takes operands of these dtypes."""
+    try:
+        one_op(sample)
+    except DTypeError:
+        return False
+    return True
 
 
 def _samples(op: Op, dtype: np.dtype) -> Iterator[Sample]:
@@ -130,7 +190,7 @@ def _samples(op: Op, dtype: np.dtype) -> Iterator[Sample]:
     else:
         for example in op.examples:
             rng = random(op)
-            arrays = [a[()] if isinstance(a, np.ndarray) else draw(rng, a, dtype, DOMAIN) for a in example.operands]
+            arrays = [a[()] if isinstance(a, np.ndarray | np.generic) else draw(rng, a, dtype, DOMAIN) for a in example.operands]
             yield Sample(op, tuple(arrays), dict(example.params))
 
 
@@ -158,11 +218,16 @@ def _grow(value: Any, new: dict[int, int]) -> Any:
     return tuple(new.get(n, n) for n in value)
 
 
+def as_tuple(results: Any) -> tuple[Any, ...]:
+    """What calling an op gives: one result, or a tuple of several."""
+    return results if isinstance(results, tuple) else (results,)
+
+
 def one_op(sample: Sample) -> Block:
     """(operands...) -> (op(operands...))."""
     hints = "xyzuvw"[: len(sample.arrays)] if len(sample.arrays) <= 6 else ()
     with building(map(aval_of, sample.arrays), hints) as b:
-        return b.block([sample.op(*b.params, **sample.params)])
+        return b.block(as_tuple(sample.op(*b.params, **sample.params)))
 
 
 def is_smooth(op: Op) -> bool:

@@ -98,6 +98,24 @@ def test_forward_over_reverse(program):
     close(found, hessian_times(f, args, directions))
 
 
+def test_hessian(program):
+    f, args, _ = program
+    found = ad.hessian(lambda *z: f(np, *z), argnums=(0, 1))(*args)
+    expected = jax.hessian(lambda *z: f(jnp, *z), argnums=(0, 1))(*args)
+    scale = max(float(np.max(np.abs(block))) for row in expected for block in row)
+    for ours, theirs in zip(found, expected, strict=True):
+        for a, b in zip(ours, theirs, strict=True):
+            assert a.shape == b.shape
+            np.testing.assert_allclose(a, np.asarray(b), rtol=1e-9, atol=1e-12 * scale)
+
+
+def test_gradients_of_a_batch(program):
+    f, args, directions = program
+    batches = [np.stack([a, d, a - d]) for a, d in zip(args, directions, strict=True)]
+    found = ad.vmap(ad.grad(lambda *z: f(np, *z), argnums=(0, 1)), in_axes=(0, 0))(*batches)
+    close(found, jax.vmap(jax.grad(lambda *z: f(jnp, *z), argnums=(0, 1)))(*batches))
+
+
 def test_tape_over_tape(program):
     f, args, directions = program
     variables = [ad.Variable(a) for a in args]

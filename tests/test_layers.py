@@ -14,8 +14,8 @@ import autodiff
 
 LAYERS = """
     nn optimizers data applications interop notebook
-    api testing
-    frontends numpy math linalg
+    api coverage testing
+    frontends numpy scipy math linalg
     runtime
     backends | transforms
     passes

@@ -9,6 +9,7 @@ import optree
 
 from autodiff.errors import ArgumentError, DTypeError, ShapeError
 from autodiff.frontends.array import ArrayMethods, plain_array
+from autodiff.frontends.surface.storage import held
 from autodiff.frontends.tensor import constant
 from autodiff.ir.aval import is_differentiable
 from autodiff.ir.build import emitter
@@ -30,7 +31,7 @@ def described(x: Any) -> str:
 def leaves_of(structure: Any, name: str) -> tuple[list[Any], Any]:
     """The tensors and variables of a nested structure, and how it is built (None: it is one itself)."""
     if isinstance(structure, ArrayMethods):
-        return [structure], None
+        return [held(structure)], None
     if structure is None:
         raise DTypeError(f"gradient: {name} is None", "give a tensor or a nested structure of tensors")
     paths, leaves, spec = optree.tree_flatten_with_path(structure, none_is_leaf=True)
@@ -39,7 +40,7 @@ def leaves_of(structure: Any, name: str) -> tuple[list[Any], Any]:
             place = name + "".join(f"[{p!r}]" for p in path)
             kind = "a NumPy array" if isinstance(leaf, np.ndarray) else described(leaf)
             raise DTypeError(f"gradient: {place} is {kind}, which was never watched", "wrap it: x = tape.watch(x)")
-    return leaves, spec
+    return list(map(held, leaves)), spec
 
 
 def differentiable(targets: list[Any], cotangents: list[Any]) -> tuple[list[Any], list[Any]]:
@@ -58,6 +59,41 @@ def check_source(source: Any, k: int) -> None:
             f"gradient: source {k} has dtype {source.dtype}, which is not differentiable",
             "cast it to float before it is used: x = x.astype(float)",
         )
+
+
+def sources_of(structure: Any) -> tuple[list[Any], Any]:
+    """`leaves_of` the sources, all of which have a derivative."""
+    sources, spec = leaves_of(structure, "sources")
+    for k, source in enumerate(sources):
+        check_source(source, k)
+    return sources, spec
+
+
+def check_targets(targets: list[Any], name: str) -> None:
+    """Refuse integer and boolean targets."""
+    for t in targets:
+        if not is_differentiable(t.dtype):
+            raise DTypeError(f"{name}: the target has dtype {t.dtype}, which has no gradient", "use float targets")
+
+
+def check_rows(target: Any, source: Any) -> None:
+    """Refuse what has no rows, or not as many rows as the target."""
+    if not isinstance(target, ArrayMethods):
+        raise DTypeError(f"batch_jacobian: the target is {described(target)}", "give one tensor of shape (b, ...)")
+    sources, _ = leaves_of(source, "source")
+    for name, x in [("target", target), *(("source", s) for s in sources)]:
+        if len(x.shape) < 2:
+            raise ShapeError(
+                f"batch_jacobian: shape {x.shape} of the {name} must have rank at least 2",
+                "the first axis counts the rows: x[:, None] gives it a second; jacobian() takes any shape",
+            )
+    for s in sources:
+        if s.shape[0] != target.shape[0]:
+            raise ShapeError(
+                f"batch_jacobian: need the first dimension of target shape {target.shape} and source shape {s.shape} "
+                "to match",
+                "rows of the target belong to rows of the source; jacobian() takes any shape",
+            )
 
 
 def cotangents_of(given: Any, targets: list[Any], spec: Any) -> list[Any]:

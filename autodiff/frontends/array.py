@@ -18,13 +18,18 @@ from autodiff.frontends.surface import (
     elementwise,
     indexing,
     ordering,
+    outputs,
     products,
     queries,
     reductions,
     shapes,
+    sparse,
     table,
+    views,
+    writes,
 )
 from autodiff.frontends.surface.common import as_dtype, lift
+from autodiff.frontends.surface.storage import copied
 from autodiff.ir.aval import ArrayAval
 from autodiff.ir.core import Operand
 from autodiff.ops.arithmetic import identity
@@ -66,11 +71,11 @@ class ArrayMethods(Operand):
 
     @property
     def T(self) -> Any:
-        return shapes.transpose(self)
+        return _transpose(self)
 
     @property
     def mT(self) -> Any:
-        return shapes.swapaxes(self, -1, -2)
+        return _swapaxes(self, -1, -2)
 
     @property
     def at(self) -> At:
@@ -78,7 +83,7 @@ class ArrayMethods(Operand):
 
     @property
     def real(self) -> Any:
-        return complex_parts.real(self)
+        return complex_parts.real(self) if self.aval.dtype.kind == "c" else self
 
     @property
     def imag(self) -> Any:
@@ -87,18 +92,22 @@ class ArrayMethods(Operand):
     # ---- dispatch -----------------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method == "at" or "out" in kwargs or "where" in kwargs:
+            return outputs.call_ufunc(ufunc, method, inputs, kwargs)
         return table.call_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if "out" in kwargs:
+            return outputs.call_function(func, args, kwargs)
         return table.call_function(func, args, kwargs)
 
     # ---- operators beyond those of every operand ------------------------------------------
 
     def __matmul__(self, other: Any) -> Any:
-        return products.matmul(self, other)
+        return sparse.times_sparse(self, other) if sparse.is_sparse(other) else products.matmul(self, other)
 
     def __rmatmul__(self, other: Any) -> Any:
-        return products.matmul(other, self)
+        return sparse.sparse_times(other, self) if sparse.is_sparse(other) else products.matmul(other, self)
 
     def __eq__(self, other: object) -> Any:
         return equal(self, other)
@@ -109,13 +118,10 @@ class ArrayMethods(Operand):
     __hash__ = object.__hash__
 
     def __getitem__(self, index: Any) -> Any:
-        return indexing.getitem(lift(self), index)
+        return views.getitem(self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        raise DTypeError(
-            f"{type(self).__name__} of shape {self.shape} cannot be written in place",
-            "build a new array: x = x.at[i].set(v), x = x.at[i].add(v), or x = np.where(mask, v, x)",
-        )
+        writes.setitem(self, index, value)
 
     def __len__(self) -> int:
         if not self.shape:
@@ -130,80 +136,82 @@ class ArrayMethods(Operand):
     # ---- methods --------------------------------------------------------------------------
 
     def astype(self, dtype: Any, copy: bool = True) -> Any:
-        return as_dtype(lift(self), dtype)
+        y = as_dtype(lift(self), dtype)
+        return y if y.aval.dtype != self.aval.dtype else copied(self) if copy else self
 
     def reshape(self, *shape: Any, order: str = "C") -> Any:
-        return shapes.reshape(self, shape[0] if len(shape) == 1 else shape, order)
+        return _reshape(self, shape[0] if len(shape) == 1 else shape, order)
 
     def transpose(self, *axes: Any) -> Any:
         wanted = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
-        return shapes.transpose(self, wanted)
+        return _transpose(self, wanted)
 
     def ravel(self, order: str = "C") -> Any:
-        return shapes.ravel(self, order)
+        return _ravel(self, order)
 
     def flatten(self, order: str = "C") -> Any:
-        return shapes.ravel(self, order)
+        y = shapes.ravel(self, order)
+        return copied(self) if y is lift(self) else y
 
     def squeeze(self, axis: Any = None) -> Any:
-        return shapes.squeeze(self, axis)
+        return _squeeze(self, axis)
 
     def swapaxes(self, axis1: int, axis2: int) -> Any:
-        return shapes.swapaxes(self, axis1, axis2)
+        return _swapaxes(self, axis1, axis2)
 
     def repeat(self, repeats: Any, axis: Any = None) -> Any:
         return shapes.repeat(self, repeats, axis)
 
     def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-        return shapes.diagonal(self, offset, axis1, axis2)
+        return _diagonal(self, offset, axis1, axis2)
 
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
         return shapes.trace(self, offset, axis1, axis2)
 
     def sum(self, *args: Any, **kwargs: Any) -> Any:
-        return reductions.sum(self, *args, **kwargs)
+        return outputs.method(reductions.sum, self, args, kwargs)
 
     def mean(self, *args: Any, **kwargs: Any) -> Any:
-        return reductions.mean(self, *args, **kwargs)
+        return outputs.method(reductions.mean, self, args, kwargs)
 
     def prod(self, *args: Any, **kwargs: Any) -> Any:
-        return reductions.prod(self, *args, **kwargs)
+        return outputs.method(reductions.prod, self, args, kwargs)
 
     def var(self, *args: Any, **kwargs: Any) -> Any:
-        return reductions.var(self, *args, **kwargs)
+        return outputs.method(reductions.var, self, args, kwargs)
 
     def std(self, *args: Any, **kwargs: Any) -> Any:
-        return reductions.std(self, *args, **kwargs)
+        return outputs.method(reductions.std, self, args, kwargs)
 
     def max(self, *args: Any, **kwargs: Any) -> Any:
-        return reductions.max(self, *args, **kwargs)
+        return outputs.method(reductions.max, self, args, kwargs)
 
     def min(self, *args: Any, **kwargs: Any) -> Any:
-        return reductions.min(self, *args, **kwargs)
+        return outputs.method(reductions.min, self, args, kwargs)
 
     def any(self, *args: Any, **kwargs: Any) -> Any:
-        return reductions.any(self, *args, **kwargs)
+        return outputs.method(reductions.any, self, args, kwargs)
 
     def all(self, *args: Any, **kwargs: Any) -> Any:
-        return reductions.all(self, *args, **kwargs)
+        return outputs.method(reductions.all, self, args, kwargs)
 
     def argmax(self, *args: Any, **kwargs: Any) -> Any:
-        return reductions.argmax(self, *args, **kwargs)
+        return outputs.method(reductions.argmax, self, args, kwargs)
 
     def argmin(self, *args: Any, **kwargs: Any) -> Any:
-        return reductions.argmin(self, *args, **kwargs)
+        return outputs.method(reductions.argmin, self, args, kwargs)
 
     def cumsum(self, *args: Any, **kwargs: Any) -> Any:
-        return reductions.cumsum(self, *args, **kwargs)
+        return outputs.method(reductions.cumsum, self, args, kwargs)
 
     def cumprod(self, *args: Any, **kwargs: Any) -> Any:
-        return reductions.cumprod(self, *args, **kwargs)
+        return outputs.method(reductions.cumprod, self, args, kwargs)
 
     def ptp(self, *args: Any, **kwargs: Any) -> Any:
-        return reductions.ptp(self, *args, **kwargs)
+        return outputs.method(reductions.ptp, self, args, kwargs)
 
     def clip(self, *args: Any, **kwargs: Any) -> Any:
-        return elementwise.clip(self, *args, **kwargs)
+        return outputs.method(elementwise.clip, self, args, kwargs)
 
     def round(self, decimals: int = 0, out: Any = None) -> Any:
         return elementwise.round_(self, decimals, out)
@@ -233,13 +241,32 @@ class ArrayMethods(Operand):
         return indexing.take(self, indices, axis, out, mode)
 
     def conj(self) -> Any:
-        return complex_parts.conj(self)
+        return complex_parts.conj(self) if self.aval.dtype.kind == "c" else self
 
     def conjugate(self) -> Any:
-        return complex_parts.conj(self)
+        return self.conj()
 
     def copy(self, order: str = "C") -> Any:
         return identity(self)
+
+    # ---- methods that write into the array ------------------------------------------------
+
+    def fill(self, value: Any) -> None:
+        writes.fill(self, value)
+
+    def put(self, indices: Any, values: Any, mode: str = "raise") -> None:
+        writes.put(self, indices, values, mode)
+
+    def sort(self, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> None:
+        writes.sort(self, axis)
+
+    def partition(self, kth: Any, axis: int = -1, kind: str = "introselect", order: Any = None) -> None:
+        writes.partition(self, kth, axis)
+
+
+# The functions of the table: those of `shapes`, which know that the result shares its elements.
+_transpose, _swapaxes, _reshape = (table.FUNCTIONS[f] for f in (np.transpose, np.swapaxes, np.reshape))
+_ravel, _squeeze, _diagonal = (table.FUNCTIONS[f] for f in (np.ravel, np.squeeze, np.diagonal))
 
 
 class At:

@@ -67,7 +67,9 @@ class Batch(Transform):
         for k, (entry, spec) in enumerate(zip(entries, positional.children(), strict=True)):
             axes += spread(entry, spec, "in_axes", f"argument {call.parameters.name(k)}")
         axes += [0] * named.num_leaves
-        return [_counted(axis, aval, k, call) for k, (axis, (aval, _)) in enumerate(zip(axes, call.key[1], strict=True))]
+        return [
+            _counted(axis, aval, k, call) for k, (axis, (aval, _)) in enumerate(zip(axes, call.key[1], strict=True))
+        ]
 
     def _size(self, call: Call) -> int:
         """The size of the batch."""
@@ -82,7 +84,7 @@ class Batch(Transform):
             listed = [f"{name} has {size} ({where})" for name, (size, where) in found.items()]
             listed += [f"axis_size is {self.axis_size}"] if self.axis_size is not None else []
             raise ShapeError(
-                f"vmap: the arguments of {call.parameters.function} have batches of different sizes: {', '.join(listed)}",
+                f"vmap: arguments of {call.parameters.function} have batches of different sizes: {', '.join(listed)}",
                 "all batch axes must have one size; in_axes=None for an argument that is the same for the whole batch",
             )
         if not sizes:

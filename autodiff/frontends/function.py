@@ -27,9 +27,10 @@ from autodiff.frontends.array import ArrayMethods, plain_array
 from autodiff.frontends.call import Call, Parameters, Self
 from autodiff.frontends.fingerprint import Fingerprint, Uses
 from autodiff.frontends.random_state import RandomStates
+from autodiff.frontends.selection import Selection
 from autodiff.frontends.shortcut import MISSED, Shortcut, shortcut
 from autodiff.frontends.tensor import RECORDER, Tensor
-from autodiff.frontends.tracer import Tracer, trace
+from autodiff.frontends.tracer import TraceBuilder, Tracer, trace
 from autodiff.frontends.variable import Variable
 from autodiff.frontends.world import World
 from autodiff.ir.aval import ArrayAval
@@ -41,6 +42,8 @@ from autodiff.runtime.kernels import CacheInfo
 from autodiff.runtime.tiers import Program
 
 ENTRY_LIMIT = 512  # traces kept per function
+
+TraceBuilder.selection = Selection  # what x[mask] is; defined in terms of tracers, which cannot know it
 
 
 @dataclass(slots=True)

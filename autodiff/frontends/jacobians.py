@@ -24,9 +24,7 @@ FORWARD, REVERSE, SHORTER = "forward", "reverse", "shorter"
 class Jacobian(Derivative):
     """The derivative of every result with respect to every argument asked for."""
 
-    def __init__(
-        self, name: str, mode: str, which: Sequence[int | str | None], single: bool, has_aux: bool
-    ) -> None:
+    def __init__(self, name: str, mode: str, which: Sequence[int | str | None], single: bool, has_aux: bool) -> None:
         super().__init__(name, which, single, has_aux)
         self.mode = mode
 
@@ -53,11 +51,9 @@ class Jacobian(Derivative):
             found = [columns(instrs, s, targets) for s in sources]
             table = [list(of_target) for of_target in zip(*found, strict=True)]
         else:
-            table = [
-                [None] * len(sources) if isinstance(t, Literal) else rows(instrs, t, sources) for t in targets
-            ]
+            table = [[None] * len(sources) if isinstance(t, Literal) else rows(instrs, t, sources) for t in targets]
         return [
-            zeros_like(ArrayAval(t.aval.shape + s.aval.shape, t.aval.dtype)) if d is None else d
+            zeros_like(ArrayAval(t.aval.shape + s.aval.shape, s.aval.dtype)) if d is None else d
             for t, of_target in zip(targets, table, strict=True)
             for s, d in zip(sources, of_target, strict=True)
         ]

@@ -21,6 +21,7 @@ from autodiff.passes.generalize import is_kept
 from autodiff.passes.pipeline import optimize
 from autodiff.passes.stabilize import stabilize
 from autodiff.runtime.tiers import Program
+from autodiff.transforms.jacobian import rows
 from autodiff.transforms.reverse import pullback
 
 _PLANS: OrderedDict[Any, _Plan] = OrderedDict()
@@ -86,7 +87,7 @@ class _Recording:
 
 
 def _argument(leaf: Any) -> Any:
-    return leaf.aval.dtype.type(leaf.value) if isinstance(leaf, Literal) else leaf.value()
+    return leaf.aval.dtype.type(leaf.value) if isinstance(leaf, Literal) else leaf.recorded()
 
 
 def _operand(operand: Operand, env: dict[Operand, Any], fresh: Any) -> Any:
@@ -110,7 +111,7 @@ def force(tensor: Any) -> None:
     producer = tensor.producer
     if producer is None:
         return  # another thread was faster
-    instrs = _pending(producer)
+    instrs = pending(producer)
     recording = _Recording(instrs)
     key = recording.key("value", recording.slots[tensor])
     plan = _lookup(key)
@@ -123,7 +124,7 @@ def force(tensor: Any) -> None:
     tensor.settle(value)
 
 
-def _pending(last: Instr) -> list[Instr]:
+def pending(last: Instr) -> list[Instr]:
     """Instructions still to run up to and with `last`, in an order that works."""
     found: dict[Instr, None] = {}
     stack = [(last, False)]
@@ -166,6 +167,37 @@ def gradients(
             if target.producer is not None:
                 target.settle(value)
     return [next(outs) if connected else None for connected in plan.connected]
+
+
+def jacobians(instrs: Sequence[Instr], target: Any, sources: Sequence[Any]) -> list[Any]:
+    """Derivatives of all elements of a target by sources as arrays, None where unconnected; settles its value."""
+    recording = _Recording(relevant(instrs, [target]))
+    asked = tuple(recording.slots.get(s) for s in sources)
+    same = tuple(s is target for s in sources)
+    key = recording.key("jacobian", asked, recording.slots.get(target), same, target.aval)
+    plan = _lookup(key)
+    if plan is None:
+        plan = _remember(key, _jacobian_plan(recording, target, sources))
+    outs = iter(plan.program(*recording.arguments()))
+    if target in recording.slots:
+        value = next(outs)
+        if target.producer is not None:
+            target.settle(value)
+    return [next(outs) if connected else None for connected in plan.connected]
+
+
+def _jacobian_plan(recording: _Recording, target: Any, sources: Sequence[Any]) -> _Plan:
+    forward, wanted = _forward(recording, [target], sources)
+    with building([leaf.aval for leaf in recording.leaves], [getattr(x, "hint", "") for x in recording.leaves]) as b:
+        env = {leaf: p for leaf, p in zip(recording.leaves, b.params, strict=True) if not isinstance(leaf, Literal)}
+        env.update(zip(wanted, inline(forward, b.params), strict=True))
+        recorded = target in env
+        # A target that nothing was recorded for is connected to itself alone.
+        y = env.setdefault(target, Value(target.aval))
+        found = rows(list(b.instrs), y, [env.get(s) or Value(s.aval) for s in sources])
+        block = b.block([*([y] if recorded else []), *(j for j in found if j is not None)])
+    program = Program(optimize(block), compile_after=config.hot_after)
+    return _Plan(program, tuple(j is not None for j in found))
 
 
 def _gradient_plan(

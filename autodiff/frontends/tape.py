@@ -13,7 +13,7 @@ are then watched too. What is not watched is a constant, whoever asks for its gr
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,22 +30,27 @@ from autodiff.errors import (
 )
 from autodiff.frontends import replay, tapes
 from autodiff.frontends.arguments import (
-    check_source,
+    check_rows,
+    check_targets,
     cotangents_of,
     described,
     differentiable,
     leaves_of,
+    sources_of,
     wants_zeros,
 )
 from autodiff.frontends.array import ArrayMethods
+from autodiff.frontends.surface.common import lift
+from autodiff.frontends.surface.storage import AsRecorded, freeze
 from autodiff.frontends.tensor import RECORDER, Tensor, constant
 from autodiff.frontends.tracer import Tracer
 from autodiff.frontends.variable import Variable
-from autodiff.ir.aval import is_differentiable
-from autodiff.ir.build import emitter
+from autodiff.ir.aval import aval_of, is_differentiable
+from autodiff.ir.build import emitter, emitting_to
 from autodiff.ir.core import Instr
 from autodiff.ops.arithmetic import identity, tie
 from autodiff.ops.families import full
+from autodiff.transforms.jacobian import diagonal_blocks, rows
 from autodiff.transforms.reverse import pullback
 
 
@@ -179,7 +184,8 @@ class GradientTape:
             raise DTypeError(f"watch: cannot watch {described(x)}", "wrap it first: x = ad.constant(...)")
         if not is_differentiable(x.dtype):
             raise DTypeError(f"watch: dtype {x.dtype} is not differentiable", "cast to float: x.astype(float)")
-        value = x.peek() if isinstance(x, Variable) else x
+        value = x.peek() if isinstance(x, Variable) else lift(x)
+        freeze(x)
         if value not in self._watched and self._was_used(value):
             late.append(x)
         if isinstance(x, Variable):
@@ -205,7 +211,7 @@ class GradientTape:
 
     def watches(self, x: Any) -> bool:
         """Whether a value is on this tape."""
-        return x in self._watched
+        return x in self._watched  # a recorded value, not what an array holds by now
 
     def read(self, variable: Variable, tensor: Any) -> None:
         """A variable was read while this tape records (called by the variable)."""
@@ -258,30 +264,137 @@ class GradientTape:
         DTypeError, ShapeError, ArgumentError
             For arguments that cannot be used; the tape is then not consumed.
         """
-        self._check_usable()
+        self._check_usable("gradient")
         zero = wants_zeros(unconnected_gradients)
         targets, target_spec = leaves_of(target, "target")
-        found_sources, source_spec = leaves_of(sources, "sources")
-        for k, source in enumerate(found_sources):
-            check_source(source, k)
+        found_sources, source_spec = sources_of(sources)
         cotangents = cotangents_of(output_gradients, targets, target_spec)
         targets, cotangents = differentiable(targets, cotangents)
+        grads = self._used(lambda: self._gradients(targets, cotangents, found_sources))
+        filled = [
+            constant(np.zeros(s.shape, s.dtype)) if g is None and zero else g
+            for g, s in zip(grads, found_sources, strict=True)
+        ]
+        return filled[0] if source_spec is None else optree.tree_unflatten(source_spec, filled)
+
+    def jacobian(
+        self,
+        target: Any,
+        sources: Any,
+        unconnected_gradients: str = "none",
+        parallel_iterations: int | None = None,  # noqa: ARG002 - TensorFlow's, for its loops; there are none here
+        experimental_use_pfor: bool = True,  # noqa: ARG002 - the same
+    ) -> Any:
+        """Derivative of every element of `target` with respect to every element of `sources`.
+
+        Parameters
+        ----------
+        target : tensor or nested structure of tensors
+        sources : tensor, variable, or nested structure of them
+        unconnected_gradients : {"none", "zero"}
+            What a source gets that the target does not depend on.
+        parallel_iterations, experimental_use_pfor
+            No effect: all directions are computed at once, by one program.
+
+        Returns
+        -------
+        The structure of `target`; in place of each tensor, the structure of `sources`; in place
+        of each source, a tensor of shape `target.shape + source.shape` and the source's dtype.
+
+        Raises
+        ------
+        TapeError, DTypeError, ArgumentError
+            As `gradient`, of which this is one use.
+
+        Examples
+        --------
+        >>> import autodiff as ad
+        >>> x = ad.Variable([1.0, 2.0])
+        >>> with ad.GradientTape() as tape:
+        ...     y = x**2
+        >>> print(tape.jacobian(y, x))
+        [[2. 0.]
+         [0. 4.]]
+        """
+        self._check_usable("jacobian")
+        zero = wants_zeros(unconnected_gradients)
+        targets, target_spec = leaves_of(target, "target")
+        found_sources, source_spec = sources_of(sources)
+        check_targets(targets, "jacobian")
+        table = self._used(lambda: [self._jacobians(t, found_sources) for t in targets])
+        filled = [
+            [
+                constant(np.zeros(t.shape + s.shape, s.dtype)) if j is None and zero else j
+                for j, s in zip(of_target, found_sources, strict=True)
+            ]
+            for t, of_target in zip(targets, table, strict=True)
+        ]
+        nested = [f[0] if source_spec is None else optree.tree_unflatten(source_spec, f) for f in filled]
+        return nested[0] if target_spec is None else optree.tree_unflatten(target_spec, nested)
+
+    def batch_jacobian(
+        self,
+        target: Any,
+        source: Any,
+        unconnected_gradients: str = "none",
+        parallel_iterations: int | None = None,
+        experimental_use_pfor: bool = True,
+    ) -> Any:
+        """Derivative of each row of `target` with respect to the same row of `source`.
+
+        Parameters
+        ----------
+        target : tensor of shape (b, ...), of two axes at least
+        source : tensor or variable of shape (b, ...), of two axes at least; or a nested structure of them
+        unconnected_gradients, parallel_iterations, experimental_use_pfor
+            As in `jacobian`.
+
+        Returns
+        -------
+        Tensors of shape `(b,) + target.shape[1:] + source.shape[1:]`, in the structure of `source`.
+        They are the blocks on the diagonal of the Jacobian, also where a row of the target depends on
+        other rows of the source.
+
+        Raises
+        ------
+        ShapeError
+            When there are fewer axes, or the first ones differ in size.
+        TapeError, DTypeError, ArgumentError
+            As `jacobian`.
+
+        Examples
+        --------
+        >>> import autodiff as ad
+        >>> x = ad.Variable([[1.0, 2.0], [3.0, 4.0]])
+        >>> with ad.GradientTape() as tape:
+        ...     y = x**2
+        >>> print(tape.batch_jacobian(y, x))
+        [[[2. 0.]
+          [0. 4.]]
+        <BLANKLINE>
+         [[6. 0.]
+          [0. 8.]]]
+        """
+        check_rows(target, source)
+        n = target.shape[0]
+        found = self.jacobian(target, source, unconnected_gradients, parallel_iterations, experimental_use_pfor)
+        rest = target.ndim
+        return optree.tree_map(lambda j: diagonal_blocks(j, n, rest), found)
+
+    def _used(self, compute: Callable[[], Any]) -> Any:
+        """The result of one use of the tape; recording stops for it, and it is consumed if it is not persistent."""
         inside = self._recording and not self._persistent
         if inside:
             self._stop()
         try:
-            grads = self._gradients(targets, cotangents, found_sources)
+            found = compute()
         except BaseException:
             if inside:
                 self._start()
             raise
         if not self._persistent:
             self._consume()
-        filled = [
-            constant(np.zeros(s.shape, s.dtype)) if g is None and zero else g
-            for g, s in zip(grads, found_sources, strict=True)
-        ]
-        return filled[0] if source_spec is None else optree.tree_unflatten(source_spec, filled)
+        return found
 
     def _consume(self) -> None:
         self._consumed = True
@@ -290,9 +403,9 @@ class GradientTape:
         self._clear()
         self._variables = {key: (v, []) for key, (v, _) in kept.items()}
 
-    def _check_usable(self) -> None:
+    def _check_usable(self, asked: str) -> None:
         if not self._entered:
-            raise TapeError("gradient() on a tape that was never entered", "record inside `with tape:` first")
+            raise TapeError(f"{asked}() on a tape that was never entered", "record inside `with tape:` first")
         if self._consumed:
             raise TapeError(
                 "A non-persistent GradientTape can only be used to compute one set of gradients (or jacobians); "
@@ -301,16 +414,31 @@ class GradientTape:
             )
 
     def _gradients(self, targets: list[Any], cotangents: list[Any], sources: list[Any]) -> list[Any]:
+        targets, groups = self._values(targets, sources)
+        flat = [part for group in groups for part in group]
+        found = iter((self._emitted if _is_emitted(targets, flat) else self._computed)(targets, cotangents, flat))
+        return [_added([next(found) for _ in group]) for group in groups]
+
+    def _jacobians(self, target: Any, sources: list[Any]) -> list[Any]:
+        """The Jacobian of one target with respect to each source, None where unconnected."""
+        (target,), groups = self._values([target], sources)
+        flat = [part for group in groups for part in group]
+        if _is_emitted([target], flat):
+            with emitting_to(AsRecorded(emitter())):
+                emitted = rows(replay.relevant(self._instrs, [target]), target, flat)
+                found = iter([None if j is None else tie(j, s) for j, s in zip(emitted, flat, strict=True)])
+        else:
+            arrays = replay.jacobians(self._instrs, target, flat)
+            found = iter([None if a is None else Tensor(aval_of(a), a) for a in arrays])
+        return [_added([next(found) for _ in group]) for group in groups]
+
+    def _values(self, targets: list[Any], sources: list[Any]) -> tuple[list[Any], list[list[Any]]]:
+        """The targets' values, and for each source the values on the tape that it stands for."""
         # A variable as a target is its current value, read or not.
         current = {id(t): t.peek() for t in targets if isinstance(t, Variable)}
         targets = [current.get(id(t), t) for t in targets]
         reached = set(targets)
-        groups = [self._parts(s, reached, current) for s in sources]
-        flat = [part for group in groups for part in group]
-        # Inside a trace, or while a tape records, the gradient is part of a program.
-        emitted = emitter() is not RECORDER or tapes.active() or any(isinstance(t, Tracer) for t in (*targets, *flat))
-        found = iter((self._emitted if emitted else self._computed)(targets, cotangents, flat))
-        return [_added([next(found) for _ in group]) for group in groups]
+        return targets, [self._parts(s, reached, current) for s in sources]
 
     def _parts(self, source: Any, targets: set[Any], current: dict[int, Any]) -> list[Any]:
         """The values on the tape that a source stands for; none when it was not watched."""
@@ -331,9 +459,16 @@ class GradientTape:
     def _emitted(self, targets: list[Any], cotangents: list[Any], sources: list[Any]) -> list[Any]:
         instrs = replay.relevant(self._instrs, targets)
         seeds = [(t, full(t.aval, 1) if c is None else c) for t, c in zip(targets, cotangents, strict=True)]
-        cts = pullback(instrs, seeds, sources)
-        # Tied to its source, a constant derivative has derivative 0 instead of none.
-        return [None if ct is None else tie(ct, s) for ct, s in zip(cts, sources, strict=True)]
+        with emitting_to(AsRecorded(emitter())):
+            cts = pullback(instrs, seeds, sources)
+            # Tied to its source, a constant derivative has derivative 0 instead of none.
+            return [None if ct is None else tie(ct, s) for ct, s in zip(cts, sources, strict=True)]
+
+
+def _is_emitted(targets: list[Any], sources: list[Any]) -> bool:
+    """Inside a trace, or while a tape records, a derivative is part of a program."""
+    inside = emitter() is not RECORDER or bool(tapes.active())
+    return inside or any(isinstance(t, Tracer) for t in (*targets, *sources))
 
 
 def _with_operand(instr: Instr, old: Any, new: Any) -> Instr:

@@ -19,20 +19,27 @@ from autodiff.config import config
 from autodiff.errors import DTypeError, PathBreakWarning
 from autodiff.frontends import replay, tapes
 from autodiff.frontends.array import ArrayMethods, holds_arrays, plain_array, stacked
-from autodiff.frontends.tracer import Tracer, leaked
+from autodiff.frontends.surface.sparse import asked_by_sparse, opaque
+from autodiff.frontends.surface.storage import held
+from autodiff.frontends.tracer import Tracer, check_not_frozen, leaked
 from autodiff.ir.aval import ArrayAval, interned
-from autodiff.ir.build import PYTHON_SCALARS, infer, literal, set_default_emitter
+from autodiff.ir.build import PYTHON_SCALARS, emitter, infer, literal, set_default_emitter
 from autodiff.ir.core import Instr, Literal, Operand, Params, Value
 
 
 class Tensor(ArrayMethods, Value):
-    """An immutable array that tapes can watch. Made by `constant` and by operations.
+    """An array that tapes can watch. Made by `constant` and by operations.
 
     Looks like a NumPy array to operators, methods and NumPy functions; `numpy()` gives a
     plain array. Compared element by element, hashed by identity.
+
+    Items are written as in NumPy, views included: `t[0] = v` changes `t` and all arrays that
+    share its elements, and is recorded like any operation. What a tape watches as a source is
+    not written to. `t += v` makes a new tensor: a tensor is a value, others who hold it see no change.
     """
 
-    __slots__ = ("__weakref__", "_array", "_instr", "used_at", "weak")
+    __slots__ = ("__weakref__", "_array", "_instr", "frozen", "reordered", "storage", "used_at", "weak")
+    home: Any  # the recorder, see below
 
     def __init__(
         self, aval: ArrayAval, array: Any = None, instr: Instr | None = None, hint: str = "", weak: bool = False
@@ -43,6 +50,7 @@ class Tensor(ArrayMethods, Value):
         self._instr = instr
         self.weak = weak
         self.used_at = 0
+        self.storage: Any = None
 
     # ---- the value ----------------------------------------------------------------------
 
@@ -56,12 +64,17 @@ class Tensor(ArrayMethods, Value):
         """Set the value, and let go of how it is made."""
         self._array = array
         self._instr = None
+        self.reordered = True  # a kernel's order of elements, not NumPy's
 
-    def value(self) -> Any:
-        """The value, computed now if need be. Not a copy: not for writing."""
+    def recorded(self) -> Any:
+        """The value of the instruction that made it, computed now if need be."""
         if self._array is None:
             replay.force(self)
         return self._array
+
+    def value(self) -> Any:
+        """What it holds, computed now if need be. Not a copy: not for writing."""
+        return held(self).recorded()
 
     known_value = value
 
@@ -77,18 +90,54 @@ class Tensor(ArrayMethods, Value):
         return np.asarray(self.value()).tolist()
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        if asked_by_sparse():
+            return opaque(self)
         self.warn_of_leaving("a plain NumPy array")
         return np.array(self.value(), dtype or self.dtype)
 
     def warn_of_leaving(self, kind: str) -> None:
         """Warn when a recorded value leaves for where no tape can follow."""
-        if any(tape.watches(self) for tape in tapes.active()):
+        if self.may_vary():
             warnings.warn(
                 f"a recorded tensor of shape {self.shape} was turned into {kind}: what is computed from that is a "
                 "constant for the tape. Use NumPy's functions, or .numpy() to say that a constant is meant",
                 PathBreakWarning,
                 stacklevel=3,
             )
+
+    # ---- writing --------------------------------------------------------------------------
+
+    def another(self) -> Tensor:
+        """A tensor like this one; what it holds is still to be said."""
+        return Tensor(self.aval, weak=self.weak)
+
+    def check_home(self) -> None:
+        """Refuse to be written to by a traced function, and when watched."""
+        if emitter() is not RECORDER:
+            raise DTypeError(
+                f"a tensor of shape {self.shape}, from outside of a traced function, is written to inside of it",
+                "write into a copy, x = x.copy(), or return the new array and write outside",
+            )
+        check_not_frozen(self)
+
+    def may_vary(self) -> bool:
+        """Whether a recording tape watches what it holds."""
+        recording = tapes.active()
+        return bool(recording) and any(tape.watches(held(self)) for tape in recording)
+
+    def history(self) -> list[Instr]:
+        producer = self.producer
+        return [] if producer is None else replay.pending(producer)
+
+    def starts_in_c_order(self) -> bool:
+        array = self._array
+        if not isinstance(array, np.ndarray):
+            return array is None
+        return array.flags.c_contiguous and not getattr(self, "reordered", False)
+
+    def forget_order(self) -> None:
+        """Its elements may lie in another order than NumPy's."""
+        self.reordered = True
 
     def __float__(self) -> float:
         self.warn_of_leaving("a Python float")
@@ -159,7 +208,9 @@ class Recorder:
     """The emitter outside of traced functions: offers instructions to tapes, or runs them."""
 
     def lift(self, x: object) -> Operand:
-        if type(x) is Tensor or type(x) is Literal:
+        if type(x) is Tensor:
+            return x if x.storage is None else x.storage.now(x)  # type: ignore[no-any-return]
+        if type(x) is Literal:
             return x
         if isinstance(x, Tracer):
             raise leaked(x)
@@ -195,13 +246,13 @@ class Recorder:
             result._instr = instr
         if config.eager:
             for result, value in zip(results, self._run(op, operands, params, avals), strict=True):
-                result.settle(value.value())
+                result.settle(value.recorded())
         return results
 
     def _run(
         self, op: Any, operands: tuple[Any, ...], params: Params, avals: tuple[ArrayAval, ...]
     ) -> tuple[Tensor, ...]:
-        values = [o.aval.dtype.type(o.value) if isinstance(o, Literal) else o.value() for o in operands]
+        values = [o.aval.dtype.type(o.value) if isinstance(o, Literal) else o.recorded() for o in operands]
         with np.errstate(all="ignore"):
             outs = op.evaluate(*values, **params)
         weak = _adapts(operands)
@@ -222,4 +273,5 @@ def _adapts(operands: tuple[Operand, ...]) -> bool:
 
 
 RECORDER = Recorder()
+Tensor.home = RECORDER
 set_default_emitter(RECORDER)

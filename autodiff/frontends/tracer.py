@@ -17,20 +17,24 @@ import numpy as np
 from autodiff.errors import ConcretizationError, DTypeError, LeakedTracerError, user_frame, user_location
 from autodiff.frontends import tapes
 from autodiff.frontends.array import ArrayMethods, holds_arrays, plain_array, stacked
+from autodiff.frontends.surface import outputs, products
+from autodiff.frontends.surface.sparse import asked_by_sparse, opaque
+from autodiff.frontends.surface.storage import held
 from autodiff.ir.aval import ArrayAval
-from autodiff.ir.build import PYTHON_SCALARS, Builder, emitting_to, infer, literal
-from autodiff.ir.core import Block, Instr, Literal, Operand, Params, Value
+from autodiff.ir.build import PYTHON_SCALARS, Builder, emitter, emitting_to, infer, literal
+from autodiff.ir.core import OPERATORS, Block, Instr, Literal, Operand, Params, Value
 
 
 class Tracer(ArrayMethods, Value):
     """The object user code sees in place of an array while its function is traced."""
 
-    __slots__ = ("home", "weak")
+    __slots__ = ("frozen", "home", "storage", "weak")
 
     def __init__(self, aval: ArrayAval, home: TraceBuilder, hint: str = "", weak: bool = False) -> None:
         super().__init__(aval, hint)
         self.home = home  # the trace it belongs to
         self.weak = weak
+        self.storage: Any = None
 
     def __repr__(self) -> str:
         return f"<traced {self.aval} in {self.home.name}>"
@@ -50,7 +54,8 @@ class Tracer(ArrayMethods, Value):
     def __float__(self) -> float:
         return self._refuse(  # type: ignore[no-any-return]
             "float(), a function such as math.sin, or an assignment into a plain NumPy array",
-            "use the array itself, np.sin for math.sin, and np.stack([...]) to build an array",
+            "use the array itself, np.sin for math.sin; to fill an array, make one that can hold it: "
+            "np.zeros_like(x) of a traced x, autodiff.numpy.zeros(shape), or np.stack([...])",
         )
 
     def __int__(self) -> int:
@@ -63,16 +68,91 @@ class Tracer(ArrayMethods, Value):
         return self._refuse("complex()", "complex numbers are not differentiated")  # type: ignore[no-any-return]
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        if asked_by_sparse():
+            return opaque(self)
         return self._refuse(  # type: ignore[no-any-return]
             "np.asarray()/np.array(), or a function outside NumPy's dispatch,",
-            "use np.stack([...]) for lists, and functions that autodiff knows",
+            "use np.stack([...]) for lists, and functions that autodiff knows; to fill an array, make one that can "
+            "hold it: np.zeros_like(x) of a traced x, or autodiff.numpy.zeros(shape)",
         )
+
+    def selection(self, mask: Any) -> Any:
+        """The elements where a traced mask is true."""
+        return self.home.selection(held(self), mask)
+
+    # ---- writing --------------------------------------------------------------------------
+
+    def another(self) -> Tracer:
+        """An array like this one, of the same trace; what it holds is still to be said."""
+        return Tracer(self.aval, self.home, weak=self.weak)
+
+    def check_home(self) -> None:
+        """Refuse to be written to by another trace than one's own, and when watched."""
+        if not self.home.active:
+            raise leaked(self)
+        if emitter() is not self.home:
+            raise DTypeError(
+                f"a traced array ({self.aval}) of {self.home.name!r} is written to by a function inside of it",
+                "pass it as an argument, and return the new array",
+            )
+        check_not_frozen(self)
+
+    def may_vary(self) -> bool:
+        return True
+
+    def history(self) -> list[Instr]:
+        return self.home.instrs
+
+    def starts_in_c_order(self) -> bool:
+        return True
+
+    def __iadd__(self, other: Any) -> Any:
+        return outputs.updated(self, OPERATORS["add"], other, "+=")
+
+    def __isub__(self, other: Any) -> Any:
+        return outputs.updated(self, OPERATORS["sub"], other, "-=")
+
+    def __imul__(self, other: Any) -> Any:
+        return outputs.updated(self, OPERATORS["mul"], other, "*=")
+
+    def __itruediv__(self, other: Any) -> Any:
+        return outputs.updated(self, OPERATORS["div"], other, "/=")
+
+    def __ifloordiv__(self, other: Any) -> Any:
+        return outputs.updated(self, OPERATORS["floordiv"], other, "//=")
+
+    def __imod__(self, other: Any) -> Any:
+        return outputs.updated(self, OPERATORS["mod"], other, "%=")
+
+    def __ipow__(self, other: Any) -> Any:
+        return outputs.updated(self, OPERATORS["pow"], other, "**=")
+
+    def __imatmul__(self, other: Any) -> Any:
+        return outputs.updated(self, products.matmul, other, "@=")
+
+    def __iand__(self, other: Any) -> Any:
+        return outputs.updated(self, OPERATORS["logical_and"], other, "&=")
+
+    def __ior__(self, other: Any) -> Any:
+        return outputs.updated(self, OPERATORS["logical_or"], other, "|=")
+
+    def __ixor__(self, other: Any) -> Any:
+        return outputs.updated(self, OPERATORS["logical_xor"], other, "^=")
 
     def item(self, *args: Any) -> Any:  # noqa: ARG002
         return self._refuse(".item()", "use the array itself")
 
     def tolist(self) -> Any:
         return self._refuse(".tolist()", "use the array itself")
+
+
+def check_not_frozen(x: Any) -> None:
+    """Refuse to write to what a tape watches, and to views of what belongs to others."""
+    reason = getattr(x, "frozen", "")
+    if reason:
+        raise DTypeError(
+            f"an array of shape {x.shape} cannot be written in place: it is {reason}", "write into a copy: x = x.copy()"
+        )
 
 
 def leaked(tracer: Tracer) -> LeakedTracerError:
@@ -85,6 +165,8 @@ def leaked(tracer: Tracer) -> LeakedTracerError:
 
 class TraceBuilder(Builder):
     """A builder whose values are tracers, and which captures what comes from outside."""
+
+    selection: Any  # the class of x[mask] with a traced mask: `frontends/selection.py` hands it in
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -104,9 +186,10 @@ class TraceBuilder(Builder):
     def lift(self, x: object) -> Operand:
         if isinstance(x, Tracer):
             if x.home is self:
-                return x
+                return x if x.storage is None else x.storage.now(x)  # type: ignore[no-any-return]
             if not x.home.active:
                 raise leaked(x)
+            x = held(x)
             return self.capture(x, x.aval, x.hint, x.weak)
         if isinstance(x, Literal):
             return x

@@ -14,6 +14,7 @@ import numpy as np
 from autodiff.errors import DTypeError, ShapeError, TapeError
 from autodiff.frontends import tapes
 from autodiff.frontends.array import ArrayMethods, plain_array
+from autodiff.frontends.surface.sparse import asked_by_sparse, opaque
 from autodiff.frontends.tensor import RECORDER, Tensor, constant
 from autodiff.ir.aval import ArrayAval
 from autodiff.ir.build import emitter
@@ -59,7 +60,7 @@ class Variable(ArrayMethods):
         if isinstance(initial_value, ArrayMethods):
             initial_value = initial_value.numpy()  # type: ignore[attr-defined]
         hint = name if name and name.isidentifier() else ""
-        self._tensor = constant(initial_value, dtype, hint)
+        self._tensor = _owned(constant(initial_value, dtype, hint))
 
     # ---- reading --------------------------------------------------------------------------
 
@@ -111,6 +112,8 @@ class Variable(ArrayMethods):
         return self._seen().tolist()
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        if asked_by_sparse():
+            return opaque(self)
         self._tensor.warn_of_leaving("a plain NumPy array")
         return np.array(self._seen().value(), dtype or self.dtype)
 
@@ -186,7 +189,7 @@ class Variable(ArrayMethods):
                 "make a new Variable for another shape",
             )
         array = np.array(value, dtype=self.dtype, order="C")
-        self._tensor = Tensor(self.aval, array if array.ndim else array[()], hint=self.hint)
+        self._tensor = _owned(Tensor(self.aval, array if array.ndim else array[()], hint=self.hint))
         return self
 
     def _refuse(self, operator: str, method: str) -> NoReturn:
@@ -223,6 +226,12 @@ class Variable(ArrayMethods):
         raise DTypeError(
             f"item assignment on {self.name!r}", "assign a new array: v.assign(v.at[i].set(u)), or .add(u)"
         )
+
+
+def _owned(tensor: Tensor) -> Tensor:
+    """The tensor of a variable, which nobody else writes to."""
+    tensor.frozen = "the value of a variable, which changes by assign"
+    return tensor
 
 
 def _plain(x: Any) -> Any:

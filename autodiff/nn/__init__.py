@@ -13,15 +13,77 @@ import numpy as np
 from autodiff.errors import ShapeError
 from autodiff.frontends.surface import indexing, reductions
 from autodiff.frontends.surface.common import as_float, lift
+from autodiff.math import l2_normalize as l2_normalize
+from autodiff.math import top_k as top_k
+from autodiff.nn.activations import (
+    batch_normalization as batch_normalization,
+)
+from autodiff.nn.activations import (
+    bias_add as bias_add,
+)
+from autodiff.nn.activations import (
+    celu as celu,
+)
+from autodiff.nn.activations import (
+    crelu as crelu,
+)
+from autodiff.nn.activations import (
+    dropout as dropout,
+)
+from autodiff.nn.activations import (
+    embedding_lookup as embedding_lookup,
+)
+from autodiff.nn.activations import (
+    gelu as gelu,
+)
+from autodiff.nn.activations import (
+    glu as glu,
+)
+from autodiff.nn.activations import (
+    hard_sigmoid as hard_sigmoid,
+)
+from autodiff.nn.activations import (
+    hard_tanh as hard_tanh,
+)
+from autodiff.nn.activations import (
+    l2_loss as l2_loss,
+)
+from autodiff.nn.activations import (
+    log_poisson_loss as log_poisson_loss,
+)
+from autodiff.nn.activations import (
+    mish as mish,
+)
+from autodiff.nn.activations import (
+    moments as moments,
+)
+from autodiff.nn.activations import (
+    weighted_cross_entropy_with_logits as weighted_cross_entropy_with_logits,
+)
 from autodiff.ops import arithmetic as ar
 from autodiff.ops import transcendental as tr
 from autodiff.ops.families import mul, select
 from autodiff.ops.op import cast
 
 __all__ = [
+    "batch_normalization",
+    "bias_add",
+    "celu",
+    "crelu",
+    "dropout",
     "elu",
+    "embedding_lookup",
+    "gelu",
+    "glu",
+    "hard_sigmoid",
+    "hard_tanh",
+    "l2_loss",
+    "l2_normalize",
     "leaky_relu",
+    "log_poisson_loss",
     "log_softmax",
+    "mish",
+    "moments",
     "relu",
     "relu6",
     "selu",
@@ -36,6 +98,8 @@ __all__ = [
     "sparse_softmax_cross_entropy_with_logits",
     "swish",
     "tanh",
+    "top_k",
+    "weighted_cross_entropy_with_logits",
 ]
 
 relu, sigmoid, softplus, tanh = tr.relu, tr.sigmoid, tr.softplus, tr.tanh

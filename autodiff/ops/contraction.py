@@ -91,7 +91,8 @@ class Matmul(Op):
         """
         if not isinstance(ct, Masked):
             return self(ct, other) if first else self(other, ct)
-        value, mask = ct.value, reshape(ct.mask, shape=(1,) * (ct.value.aval.ndim - ct.mask.aval.ndim) + ct.mask.aval.shape)
+        value, mask = ct
+        mask = reshape(mask, shape=(1,) * (value.aval.ndim - mask.aval.ndim) + mask.aval.shape)
         summed, kept = (-1, -2) if first else (-2, -1)
         if mask.aval.shape[kept] == 1:
             other = select(swap(mask), other, 0.0)

@@ -1,4 +1,4 @@
-"""Decompositions: cholesky, eigh, svd, qr, lu.
+"""Decompositions: cholesky, eigh, svd, qr. (`ops.lu` has the other one.)
 
 *Symmetric matrices.* `cholesky` and `eigh` read one triangle, as NumPy does, and are differentiated
 as functions of a symmetric matrix: the gradient is symmetric, a tangent counts by its symmetric part.
@@ -32,10 +32,9 @@ from autodiff.ir.aval import ArrayAval
 from autodiff.ops.arithmetic import absolute, sub
 from autodiff.ops.batching import leading
 from autodiff.ops.contraction import swap
-from autodiff.ops.families import add, broadcast_to, cast, equal, logical_or, mul, neg, reshape, select
+from autodiff.ops.families import add, broadcast_to, equal, logical_or, mul, neg, select
 from autodiff.ops.linear_solve import triangular_solve
 from autodiff.ops.matrices import (
-    adjoint,
     as_column,
     as_row,
     check_matrices,
@@ -46,19 +45,14 @@ from autodiff.ops.matrices import (
     general,
     guarded,
     hermitian,
-    identity,
     lower,
     matrix_types,
     on_diagonal,
-    one_by_one,
     plus,
     product,
     reciprocal_unless,
-    regular,
-    restacked,
     same_square,
     square_axes,
-    upper,
 )
 from autodiff.ops.movement import concatenate, pad, slice_axis
 from autodiff.ops.op import Active, BadExample, Call, Example
@@ -374,65 +368,9 @@ qr = Call(
     tangent=_qr_tangent,
     types=matrix_types,
     batching=leading,
-    examples=(*(Example((a,), {"complete": False}) for a in _RECTANGLES), Example((_RECTANGLES[0],), {"complete": True})),
+    examples=(
+        *(Example((a,), {"complete": False}) for a in _RECTANGLES),
+        Example((_RECTANGLES[0],), {"complete": True}),
+    ),
     errors=(_NO_MATRIX._replace(params={"complete": False}),),
 )
-
-# ---- lu --------------------------------------------------------------------------------------------------
-
-
-def _lu_shape(a: ArrayAval) -> tuple[ArrayAval, ArrayAval, ArrayAval]:
-    check_matrices("lu", a)
-    *lead, m, n = a.shape
-    whole = np.dtype(np.int32)
-    return a, ArrayAval((*lead, min(m, n)), whole), ArrayAval((*lead, m), whole)
-
-
-def _one_lu(a: Any) -> tuple[Any, Any, Any]:
-    from scipy.linalg import get_lapack_funcs
-
-    (getrf,) = get_lapack_funcs(("getrf",), (a,))
-    packed, pivots, _ = getrf(a)
-    order = np.arange(a.shape[0], dtype=np.int32)
-    for row, other in enumerate(pivots):
-        order[[row, other]] = order[[other, row]]
-    return packed, pivots, order
-
-
-def _lu_numpy(a: Any) -> tuple[Any, Any, Any]:
-    *lead, m, n = a.shape
-    if not a.size:
-        order = np.broadcast_to(np.arange(m, dtype=np.int32), (*lead, m)).copy()
-        return a.copy(), np.zeros((*lead, min(m, n)), np.int32), order
-    packed, pivots, orders = zip(*one_by_one(_one_lu, a), strict=True)
-    k, dtype = min(m, n), np.dtype(np.int32)
-    stack = tuple(lead)
-    return (
-        restacked(packed, stack, (m, n), a.dtype),
-        restacked(pivots, stack, (k,), dtype),
-        restacked(orders, stack, (m,), dtype),
-    )
-
-
-def row_order(order: Any, dtype: np.dtype) -> Any:
-    """The matrix that puts rows into this order, from `lu`'s last result."""
-    m = order.aval.shape[-1]
-    square = ArrayAval((*order.aval.shape, m), dtype)
-    # Row i of the identity is 1 at column i: compare the column's number with the row it comes from.
-    columns = upper(identity(square))  # the identity itself; `_number` reads its columns
-    return cast(equal(broadcast_to(as_column(order), square.shape), _number(columns)), dtype=dtype)
-
-
-def _number(square: Any) -> Any:
-    """0, 1, ... n - 1 along the last axis."""
-    n = square.aval.shape[-1]
-    ones = lower(add(mul(square, 0.0), 1.0), strict=True)
-    del n
-    return ones
-
-
-def _padded(x: Any, size: int) -> Any:
-    """A matrix with zeros around it, `size` rows and columns."""
-    m, n = x.aval.shape[-2:]
-    none = (0,) * x.aval.ndim
-    return pad(x, low=none, high=(*none[:-2], size - m, size - n), interior=none)

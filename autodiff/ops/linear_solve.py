@@ -26,6 +26,7 @@ from autodiff.ops.matrices import (
     check_stacks,
     general,
     guarded,
+    lapack,
     lower,
     matrix_types,
     one_by_one,
@@ -143,11 +144,9 @@ inv = Call(
 
 
 def _one_triangular(a: Any, b: Any, is_lower: bool, transposed: bool, unit: bool) -> Any:
-    from scipy.linalg import get_lapack_funcs
-
     if not a.size or not b.size:
         return np.zeros_like(b)
-    (trtrs,) = get_lapack_funcs(("trtrs",), (a, b))
+    trtrs = lapack("trtrs", a, b)
     # LAPACK reads columns first: to it, the rows of `a` are the columns of the transpose.
     x, info = trtrs(a.T, b, lower=not is_lower, trans=not transposed, unitdiag=unit)
     if info > 0:

@@ -9,6 +9,7 @@ so that they hold for complex matrices too.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
 from typing import Any
@@ -98,6 +99,11 @@ def guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return guard
 
 
+def lapack(name: str, *arrays: Any) -> Any:
+    """LAPACK's routine of this name for the dtype of the arrays. SciPy is slow to import, so not before."""
+    return importlib.import_module("scipy.linalg").get_lapack_funcs(name, arrays)
+
+
 def one_by_one(function: Callable[..., Any], *stacks: Any) -> list[tuple[Any, ...]]:
     """`function` of each matrix of the stacks; one list entry each, in order."""
     lead = stacks[0].shape[:-2]
@@ -106,7 +112,7 @@ def one_by_one(function: Callable[..., Any], *stacks: Any) -> list[tuple[Any, ..
 
 def restacked(found: Sequence[Any], lead: Shape, shape: Shape, dtype: np.dtype) -> Any:
     """Results of `one_by_one` as one array."""
-    return np.array(found, dtype).reshape(*lead, *shape) if found else np.zeros((*lead, *shape), dtype)
+    return np.array(found, dtype).reshape((*lead, *shape)) if found else np.zeros((*lead, *shape), dtype)
 
 
 # ---- for derivative rules ----------------------------------------------------------------------
@@ -129,7 +135,7 @@ def plus(x: Any, y: Any) -> Any:
     return y if x is None else x if y is None else add(x, y)
 
 
-def _order(n: int) -> Any:
+def counted(n: int) -> Any:
     """1, 2, ..., n."""
     ones = full(ArrayAval((n,), _FLOAT64), 1)
     return recurrence(ones, ones, axis=0)
@@ -138,8 +144,8 @@ def _order(n: int) -> Any:
 def _compared(compare: Callable[..., Any], shape: Shape) -> Any:
     """`compare(row, column)` for each place of a matrix."""
     rows, columns = shape[-2:]
-    row = broadcast(_order(rows), shape=(rows, columns), dims=(0,))
-    column = broadcast(_order(columns), shape=(rows, columns), dims=(1,))
+    row = broadcast(counted(rows), shape=(rows, columns), dims=(0,))
+    column = broadcast(counted(columns), shape=(rows, columns), dims=(1,))
     return broadcast_to(compare(row, column), shape)
 
 
@@ -187,9 +193,7 @@ def embedded(d: Any) -> Any:
 def trace(x: Any) -> Any:
     """The sum of the diagonals, with two axes of length 1 in place of the matrix."""
     n = x.aval.ndim
-    return reshape(
-        reduce_sum(select(on_diagonal(x), x, 0.0), axes=(n - 2, n - 1)), shape=(*x.aval.shape[:-2], 1, 1)
-    )
+    return reshape(reduce_sum(select(on_diagonal(x), x, 0.0), axes=(n - 2, n - 1)), shape=(*x.aval.shape[:-2], 1, 1))
 
 
 def hermitian(x: Any) -> Any:
@@ -200,11 +204,6 @@ def hermitian(x: Any) -> Any:
 def reciprocal_unless(tiny: Any, x: Any) -> Any:
     """1 / x, and 0 where `tiny`."""
     return select(tiny, 0.0, 1.0 / select(tiny, 1.0, x))
-
-
-def matrix(value: Any, like: Any) -> Any:
-    """One number per matrix, as a factor of the matrices."""
-    return reshape(value, shape=(*value.aval.shape, 1, 1)) if like.aval.ndim == value.aval.ndim + 2 else value
 
 
 # ---- examples ------------------------------------------------------------------------------------
@@ -220,7 +219,7 @@ def definite(*shape: int) -> np.ndarray:
     """Symmetric positive definite matrices, of well separated eigenvalues."""
     x = np.random.default_rng(sum(shape)).uniform(-1, 1, shape)
     n = shape[-1]
-    symmetric = 0.2 * (x + np.swapaxes(x, -1, -2))
+    symmetric = 0.4 * (x + np.swapaxes(x, -1, -2))
     return symmetric + np.diag(np.arange(n) + 1.5)
 
 

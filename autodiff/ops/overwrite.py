@@ -17,7 +17,7 @@ from autodiff.ir.aval import ArrayAval
 from autodiff.ir.dims import Dims, DimShape
 from autodiff.ops.batching import all_batched
 from autodiff.ops.checks import check_at_least, check_lengths
-from autodiff.ops.families import broadcast_to, full, zeros_like
+from autodiff.ops.families import broadcast_to, full, plain, zeros_like
 from autodiff.ops.movement import Part, Placement, slice_
 from autodiff.ops.op import Active, Arrays, BadExample, Batched, Example, Masked, applied
 
@@ -77,8 +77,8 @@ class Overwrite(Placement):
 
     def vjp(self, ct: Any, y: Any, operands: Sequence[Any], params: dict[str, Any], active: Active) -> list[Any]:
         # What is overwritten counts for nothing, whatever derivative it had there: its lanes are masked.
-        everywhere = full(ArrayAval(y.aval.shape, _BOOL), True)
-        given = Masked(ct.value, broadcast_to(ct.mask, y.aval.shape)) if isinstance(ct, Masked) else Masked(ct, everywhere)
+        mask = ct.mask if isinstance(ct, Masked) else full(ArrayAval(y.aval.shape, _BOOL), True)
+        given = Masked(plain(ct), broadcast_to(mask, y.aval.shape))
         part = operands[1].aval
         limits = [
             a + (m - 1) * k + 1 if m else a for a, m, k in zip(params["low"], part.shape, params["steps"], strict=True)

@@ -34,7 +34,7 @@ from autodiff.ops.families import (
     select,
     some,
 )
-from autodiff.ops.movement import flip, pad, slice_axis, transpose
+from autodiff.ops.movement import concatenate, flip, pad, slice_axis, transpose
 from autodiff.ops.op import Active, BadExample, Call, Composite, Example, Masked
 from autodiff.ops.promotion import Kinds, bool_types, check_numbers, common_types, ufunc_types
 from autodiff.ops.transcendental import exp, log
@@ -117,17 +117,17 @@ def _recurrence_numpy(a: Any, b: Any, *, axis: int) -> Any:
 
 
 def _recurrence_rule(ct: Any, h: Any, operands: Sequence[Any], active: Active, *, axis: int) -> list[Any]:
-    a, (ct, mask) = operands[0], ct if isinstance(ct, Masked) else (ct, None)
+    a, lanes = operands[0], None
+    if isinstance(ct, Masked):
+        # What nothing after it counts for does not count itself.
+        counts = cast(broadcast_to(ct.mask, h.aval.shape), dtype=h.aval.dtype)
+        lanes = some(flip(cumsum(flip(counts, axes=(axis,)), axis=axis), axes=(axis,)))
+        ct, a = ct.value, select(lanes, a, 0.0)
     # r_j = ct_j + a_{j+1} r_{j+1}: the same recurrence, run backwards with the factors shifted.
     ahead = shift(flip(a, axes=(axis,)), axis)
     r = flip(recurrence(ahead, flip(ct, axes=(axis,)), axis=axis), axes=(axis,))
     parts = [r * shift(h, axis), r]
-    if mask is None:
-        return parts
-    # What nothing after it counts for does not count itself.
-    counts = cast(broadcast_to(mask, h.aval.shape), dtype=h.aval.dtype)
-    lanes = some(flip(cumsum(flip(counts, axes=(axis,)), axis=axis), axes=(axis,)))
-    return [Masked(select(lanes, part, 0.0), lanes) for part in parts]
+    return parts if lanes is None else [Masked(select(lanes, part, 0.0), lanes) for part in parts]
 
 
 def _recurrence_tangent(tangents: Sequence[Any], h: Any, operands: Sequence[Any], *, axis: int) -> Any:
@@ -219,20 +219,17 @@ def _others(x: Any, axes: tuple[int, ...]) -> Any:
     n = int(np.prod([x.aval.shape[k] for k in axes], dtype=int))
     flat = reshape(moved, shape=(*outer, n))
     last = len(outer)
-    before = _shift_one(cumprod(flat, last), last)
-    after = flip(_shift_one(cumprod(flip(flat, axes=(last,)), last), last), axes=(last,))
+    before = _products_before(flat, last)
+    after = flip(_products_before(flip(flat, axes=(last,)), last), axes=(last,))
     product = reshape(mul(before, after), shape=moved.aval.shape)
     return transpose(product, perm=tuple(np.argsort((*kept, *axes)).tolist()))
 
 
-def _shift_one(x: Any, axis: int) -> Any:
-    """`shift` with a one in front instead of a zero."""
+def _products_before(x: Any, axis: int) -> Any:
+    """At each place the product of what stands before it; the last element is in none of them."""
     n = x.aval.shape[axis]
-    none = (0,) * x.aval.ndim
-    high = tuple((n - 1) * int(k == axis) for k in range(x.aval.ndim))
     one = ArrayAval(tuple(1 if k == axis else m for k, m in enumerate(x.aval.shape)), x.aval.dtype)
-    front = pad(full(one, 1), low=none, high=high, interior=none)
-    return shift(x, axis) + front
+    return concatenate(full(one, 1), cumprod(slice_axis(x, axis, 0, n - 1), axis), axis=axis)
 
 
 def _prod_derivative(ct: Any, y: Any, x: Any, axes: tuple[int, ...]) -> Any:

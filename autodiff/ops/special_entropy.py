@@ -53,9 +53,7 @@ xlog1py = special(
     scalar="({zero} if ({0} == {zero}) & ({1} == {1}) else {0} * log1p({1}))",
 )
 entr = special("entr", (lambda y, x: -log(x) - 1.0,), domain=POSITIVE)
-rel_entr = special(
-    "rel_entr", (lambda z, x, y: _log_ratio(x, y) + 1.0, lambda z, x, y: -_ratio(x, y)), domain=POSITIVE
-)
+rel_entr = special("rel_entr", (lambda z, x, y: _log_ratio(x, y) + 1.0, lambda z, x, y: -_ratio(x, y)), domain=POSITIVE)
 kl_div = special("kl_div", (lambda z, x, y: _log_ratio(x, y), lambda z, x, y: 1.0 - _ratio(x, y)), domain=POSITIVE)
 logit = special("logit", (lambda y, x: 1.0 / x + 1.0 / (1.0 - x),), domain=UNIT_INTERVAL)
 log_expit = special("log_expit", (lambda y, x: sigmoid(-x),), scalar="(-softplus(-{0}))")

@@ -45,9 +45,7 @@ def _order_three(a: Any) -> Any:
     return lambda score: score * (score * score - 3.0 * zeta(2.0, a)) + 2.0 * zeta(3.0, a)
 
 
-gammainc = special(
-    "gammainc", (lambda p, a, x: gammainc_a(a, x), lambda p, a, x: gamma_density(a, x)), domain=POSITIVE
-)
+gammainc = special("gammainc", (lambda p, a, x: gammainc_a(a, x), lambda p, a, x: gamma_density(a, x)), domain=POSITIVE)
 gammaincc = special(
     "gammaincc", (lambda q, a, x: -gammainc_a(a, x), lambda q, a, x: -gamma_density(a, x)), domain=POSITIVE
 )
@@ -145,9 +143,7 @@ betainc_aa = special(
     (
         None,
         None,
-        lambda y, a, b, x: _beta_scored(
-            a, b, x, lambda first, second: first * first + (_curve(a, b) - zeta(2.0, a))
-        ),
+        lambda y, a, b, x: _beta_scored(a, b, x, lambda first, second: first * first + (_curve(a, b) - zeta(2.0, a))),
     ),
     domain=BETA,
     refused=(0, 1),
@@ -165,9 +161,7 @@ betainc_bb = special(
     (
         None,
         None,
-        lambda y, a, b, x: _beta_scored(
-            a, b, x, lambda first, second: second * second + (_curve(a, b) - zeta(2.0, b))
-        ),
+        lambda y, a, b, x: _beta_scored(a, b, x, lambda first, second: second * second + (_curve(a, b) - zeta(2.0, b))),
     ),
     domain=BETA,
     refused=(0, 1),

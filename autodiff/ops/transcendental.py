@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.ir.core import OPERATORS, Literal
-from autodiff.ops.arithmetic import greater, less_equal, stop_gradient
+from autodiff.ops.arithmetic import greater, isinf, less_equal, stop_gradient
 from autodiff.ops.families import Elementwise, equal, logical_and, logical_not, not_equal, select
 from autodiff.ops.promotion import ufunc_types
 
@@ -54,7 +54,7 @@ power = Elementwise(
     takes_complex=True,
 )
 sqrt = Elementwise("sqrt", np.sqrt, "sqrt({0})", (lambda y, x: 0.5 / y,), domain=POSITIVE, takes_complex=True)
-cbrt = Elementwise("cbrt", np.cbrt, "cbrt({0})", (lambda y, x: 1.0 / (3.0 * y * y),), domain=POSITIVE)
+cbrt = Elementwise("cbrt", np.cbrt, "cbrt({0})", (lambda y, x: power(y, -2.0) / 3.0,), domain=POSITIVE)
 
 
 def _root_partial(y: Any, x: Any) -> Any:
@@ -105,28 +105,49 @@ log2 = Elementwise(
 log10 = Elementwise(
     "log10", np.log10, "log10({0})", (lambda y, x: 1.0 / (x * math.log(10.0)),), domain=POSITIVE, takes_complex=True
 )
+
+
+def _difference(x: Any, y: Any) -> Any:
+    """x - y, and 0 for two equal infinities: a tie."""
+    return select(logical_and(equal(x, y), isinf(x)), 0.0, x - y)
+
+
 logaddexp = Elementwise(
     "logaddexp",
     np.logaddexp,
     "logaddexp({0}, {1})",
-    (lambda z, x, y: sigmoid(x - y), lambda z, x, y: sigmoid(y - x)),
+    (lambda z, x, y: sigmoid(_difference(x, y)), lambda z, x, y: sigmoid(_difference(y, x))),
 )
 
 # ---- trigonometric and hyperbolic ----------------------------------------------------------
 
-def _one_minus_square(x: Any) -> Any:
-    """1 - x*x, of which near 1 only half the digits would be right."""
-    return (1.0 - x) * (1.0 + x)
-
-
+# With a derivative of its own: the product's would be inf - inf at 1.
+one_minus_square = Elementwise(
+    "one_minus_square",
+    lambda x: (1 - x) * (1 + x),
+    "(({one} - {0}) * ({one} + {0}))",
+    (lambda y, x: -2.0 * x,),
+    types=FLOAT1,
+    takes_complex=True,
+)
 sin = Elementwise("sin", np.sin, "sin({0})", (lambda y, x: cos(x),), takes_complex=True)
 cos = Elementwise("cos", np.cos, "cos({0})", (lambda y, x: -sin(x),), takes_complex=True)
 tan = Elementwise("tan", np.tan, "tan({0})", (lambda y, x: 1.0 + y * y,), domain=UNIT, takes_complex=True)
 arcsin = Elementwise(
-    "arcsin", np.arcsin, "arcsin({0})", (lambda y, x: 1.0 / sqrt(_one_minus_square(x)),), domain=UNIT, takes_complex=True
+    "arcsin",
+    np.arcsin,
+    "arcsin({0})",
+    (lambda y, x: 1.0 / sqrt(one_minus_square(x)),),
+    domain=UNIT,
+    takes_complex=True,
 )
 arccos = Elementwise(
-    "arccos", np.arccos, "arccos({0})", (lambda y, x: -1.0 / sqrt(_one_minus_square(x)),), domain=UNIT, takes_complex=True
+    "arccos",
+    np.arccos,
+    "arccos({0})",
+    (lambda y, x: -1.0 / sqrt(one_minus_square(x)),),
+    domain=UNIT,
+    takes_complex=True,
 )
 arctan = Elementwise("arctan", np.arctan, "arctan({0})", (lambda y, x: 1.0 / (1.0 + x * x),), takes_complex=True)
 
@@ -161,7 +182,7 @@ arccosh = Elementwise(
     takes_complex=True,
 )
 arctanh = Elementwise(
-    "arctanh", np.arctanh, "arctanh({0})", (lambda y, x: 1.0 / _one_minus_square(x),), domain=UNIT, takes_complex=True
+    "arctanh", np.arctanh, "arctanh({0})", (lambda y, x: 1.0 / one_minus_square(x),), domain=UNIT, takes_complex=True
 )
 
 # ---- smooth activations --------------------------------------------------------------------

@@ -14,10 +14,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from autodiff.ir.aval import ArrayAval
-from autodiff.ir.build import building, literal
+from autodiff.ir.build import building, emitter, literal
 from autodiff.ir.core import Block, Instr, Literal, Operand
 from autodiff.ops.batching import repeated
-from autodiff.ops.families import full, reshape
+from autodiff.ops.families import cast, full, reshape
 from autodiff.ops.movement import pad, slice_axis, transpose
 from autodiff.transforms.batch import vectorized
 from autodiff.transforms.forward import pushforward
@@ -48,8 +48,8 @@ def columns(instrs: Sequence[Instr], source: Any, targets: Sequence[Any]) -> lis
 
     Returns
     -------
-    One value per target, of shape `target.shape + source.shape`; None where the derivative is
-    zero by construction.
+    One value per target, of shape `target.shape + source.shape` and, as in reverse mode, of the
+    source's dtype; None where the derivative is zero by construction.
     """
 
     def tangents(copies: Sequence[Instr], env: dict[Operand, Any], t: Any) -> list[Any]:
@@ -58,13 +58,14 @@ def columns(instrs: Sequence[Instr], source: Any, targets: Sequence[Any]) -> lis
 
     found = _over_basis(instrs, source, [source, *targets], tangents)
     return [
-        None if t is None else reshape(_basis_last(t), shape=y.aval.shape + source.aval.shape)
+        None if t is None else reshape(_basis_last(t, source), shape=y.aval.shape + source.aval.shape)
         for t, y in zip(found, targets, strict=True)
     ]
 
 
-def _basis_last(t: Any) -> Any:
-    return transpose(t, perm=(*range(1, t.aval.ndim), 0))
+def _basis_last(t: Any, source: Any) -> Any:
+    moved = transpose(t, perm=(*range(1, t.aval.ndim), 0))
+    return moved if moved.aval.dtype == source.aval.dtype else cast(moved, dtype=source.aval.dtype)
 
 
 def _over_basis(
@@ -114,3 +115,16 @@ def identity(aval: ArrayAval) -> Any:
     wide = pad(full(ArrayAval((n, 1), aval.dtype), 1), low=(0, 0), high=(0, n), interior=(0, 0))
     flat = slice_axis(reshape(wide, shape=(n * (n + 1),)), 0, 0, n * n)
     return reshape(flat, shape=(n, *aval.shape))
+
+
+def diagonal_blocks(jacobian: Any, n: int, rest: int) -> Any:
+    """Of a Jacobian of shape (n, *t, n, *s), with `rest` axes before the second n: [i, *t, *s] where both are i."""
+    x = emitter().lift(jacobian)
+    shape = x.aval.shape
+    blocks = transpose(x, perm=(0, rest, *range(1, rest), *range(rest + 1, len(shape))))
+    tail = blocks.aval.shape[2:]
+    none = (0,) * len(tail)
+    # n blocks in front of the end make rows of n + 1 out of rows of n: the diagonal becomes the first column.
+    flat = reshape(blocks, shape=(n * n, *tail))
+    longer = pad(flat, low=(0, *none), high=(n, *none), interior=(0, *none))
+    return reshape(slice_axis(reshape(longer, shape=(n, n + 1, *tail)), 1, 0, 1), shape=(n, *tail))

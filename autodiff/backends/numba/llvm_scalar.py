@@ -120,6 +120,8 @@ class ScalarPrinter:
             return Scalar(emit(x.ir, y.ir, flags=CONTRACT if x.is_float else ()), x.dtype)
         if isinstance(op, ast.Div) and x.is_float:
             return Scalar(self.b.fdiv(x.ir, y.ir), x.dtype)
+        if isinstance(op, ast.FloorDiv) and x.dtype != BOOL:
+            return _divmod(self, x, y)[0]
         if type(op) in LOGIC and x.dtype == BOOL:
             return Scalar(getattr(self.b, LOGIC[type(op)])(x.ir, y.ir), BOOL)
         raise NoKernel(f"no native code for {type(op).__name__} of {x.dtype}")
@@ -200,7 +202,7 @@ class ScalarPrinter:
         return Scalar(self.b.fadd(x.ir, y.ir, flags=FREE), x.dtype)
 
     def cast(self, x: Scalar, dtype: np.dtype) -> Scalar:
-        """NumPy's `astype`; float to integer is left to the fallback, where nan is defined."""
+        """NumPy's `astype`."""
         b, kind = self.b, TYPES[dtype]
         if x.dtype == dtype:
             return x
@@ -213,11 +215,32 @@ class ScalarPrinter:
             emit = b.sitofp if x.dtype.kind == "i" else b.uitofp
             return Scalar(emit(x.ir, kind), dtype)
         if x.is_float:
-            raise NoKernel(f"no native code for {x.dtype} to {dtype}")
+            return self._truncated(x, dtype)
         width = 1 if x.dtype == BOOL else 8 * x.dtype.itemsize
         if 8 * dtype.itemsize <= width:
             return Scalar(b.trunc(x.ir, kind) if 8 * dtype.itemsize < width else x.ir, dtype)
         return Scalar(b.sext(x.ir, kind) if x.dtype.kind == "i" else b.zext(x.ir, kind), dtype)
+
+    def _truncated(self, x: Scalar, dtype: np.dtype) -> Scalar:
+        """A float as an integer; nan, and what does not fit, as NumPy on x86 has it: only the highest bit is set."""
+        wide = np.dtype("i8" if dtype.itemsize == 8 or dtype == np.uint32 else "i4")
+        lowest = np.iinfo(wide).min if dtype != np.uint32 else np.iinfo(np.int32).min
+        limit = constant(float(2**32) if dtype == np.uint32 else -float(lowest), x.dtype)
+        fits = self._binary(
+            ast.BitAnd(),
+            self.compare(ast.GtE(), x, constant(float(lowest), x.dtype)),
+            self.compare(ast.Lt(), x, limit),
+        )
+        safe = self.select(fits, x, constant(0, x.dtype))
+        number = Scalar(self.b.fptosi(safe.ir, TYPES[wide]), wide)
+        if dtype == np.uint64:
+            # The upper half: what lies beyond the largest signed number, from there.
+            above = self.compare(ast.GtE(), x, limit)
+            rest = self._truncated(self._binary(ast.Sub(), x, limit), wide)
+            number = self.select(fits, number, constant(np.iinfo(wide).min, wide))
+            upper = self._binary(ast.Add(), rest, constant(np.iinfo(wide).min, wide))
+            return Scalar(self.select(above, upper, number).ir, dtype)
+        return self.cast(self.select(fits, number, constant(lowest, wide)), dtype)
 
 
 def _is_number(node: ast.expr) -> bool:
@@ -272,8 +295,58 @@ def _isfinite(p: ScalarPrinter, x: Scalar) -> Scalar:
 
 def _fmod(p: ScalarPrinter, x: Scalar, y: Scalar) -> Scalar:
     if not x.is_float:
-        raise NoKernel(f"no native code for fmod of {x.dtype}")
+        return _integer_parts(p, x, y)[1]
     return Scalar(p.b.frem(x.ir, y.ir), x.dtype)
+
+
+def _divmod(p: ScalarPrinter, x: Scalar, y: Scalar) -> tuple[Scalar, Scalar]:
+    """(x // y, x % y), rounded down, as NumPy's: 0 where an integer is divided by 0."""
+    if not x.is_float:
+        quotient, rest = _integer_parts(p, x, y)
+        if x.dtype.kind == "u":
+            return quotient, rest
+        env = (quotient, rest, y)
+        down = "(({1} != 0) & (({1} < 0) != ({2} < 0)))"
+        return p.expression(f"({{0}} - 1 if {down} else {{0}})", env), p.expression(
+            f"({{1}} + {{2}} if {down} else {{1}})", env
+        )
+    # CPython's float_divmod: the quotient is that of an exact multiple, so it is at most rounding away from whole.
+    rest = _fmod(p, x, y)
+    down = p.expression("(({0} != 0.0) & (({0} < 0.0) != ({1} < 0.0)))", (rest, y))
+    quotient = p.expression("(({0} - {1}) / {2})", (x, rest, y))
+    quotient = p.select(down, p.expression("({0} - 1.0)", (quotient,)), quotient)
+    whole = Scalar(Value(p.b, quotient.ir).intrinsic("floor").ir, x.dtype)
+    whole = p.expression("({1} + 1.0 if ({0} - {1}) > 0.5 else {1})", (quotient, whole))
+    plain = p._binary(ast.Div(), x, y)
+    zero = constant(0, x.dtype)
+    whole = p.select(p.compare(ast.NotEq(), quotient, zero), whole, _with_sign(p, zero, plain))
+    whole = p.select(p.compare(ast.Eq(), y, zero), plain, whole)
+    rest = p.select(down, p.expression("({0} + {1})", (rest, y)), rest)
+    return whole, p.select(p.compare(ast.Eq(), rest, zero), _with_sign(p, zero, y), rest)
+
+
+def _with_sign(p: ScalarPrinter, x: Scalar, sign: Scalar) -> Scalar:
+    name = f"llvm.copysign.f{8 * x.dtype.itemsize}"
+    function = p.b.module.globals.get(name) or ir.Function(
+        p.b.module, ir.FunctionType(x.ir.type, [x.ir.type] * 2), name
+    )
+    return Scalar(p.b.call(function, [x.ir, sign.ir]), x.dtype)
+
+
+def _integer_parts(p: ScalarPrinter, x: Scalar, y: Scalar) -> tuple[Scalar, Scalar]:
+    """Quotient and rest towards zero, both 0 for a divisor of 0."""
+    signed = x.dtype.kind == "i"
+    never = p.compare(ast.Eq(), y, constant(0, y.dtype))
+    refused = never
+    if signed:  # the smallest number by -1 has no quotient; hardware traps
+        lowest = p.compare(ast.Eq(), x, constant(np.iinfo(x.dtype).min, x.dtype))
+        minus = p.compare(ast.Eq(), y, constant(-1, y.dtype))
+        refused = p._binary(ast.BitOr(), never, p._binary(ast.BitAnd(), lowest, minus))
+    divisor = p.select(refused, constant(1, y.dtype), y)
+    emit = (p.b.sdiv, p.b.srem) if signed else (p.b.udiv, p.b.urem)
+    zero = constant(0, x.dtype)
+    quotient, rest = (p.select(never, zero, Scalar(e(x.ir, divisor.ir), x.dtype)) for e in emit)
+    return quotient, rest
 
 
 def _logaddexp(p: ScalarPrinter, x: Scalar, y: Scalar) -> Scalar:
@@ -292,5 +365,7 @@ OWN: dict[str, Callable[..., Scalar]] = {
     "isinf": _isinf,
     "isfinite": _isfinite,
     "fmod": _fmod,
+    "integer_fmod": _fmod,
+    "mod": lambda p, x, y: _divmod(p, x, y)[1],
     "logaddexp": _logaddexp,
 }

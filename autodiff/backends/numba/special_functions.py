@@ -61,9 +61,7 @@ def _quaternary(name: str, function: Callable[..., Any]) -> None:
     @overload(function)
     def resolve(x, y, z, w):
         call, result = external(name, 4), _result(x, y, z, w)
-        return lambda x, y, z, w: result(
-            call(np.float64(x), np.float64(y), np.float64(z), np.float64(w), np.intc(0))
-        )
+        return lambda x, y, z, w: result(call(np.float64(x), np.float64(y), np.float64(z), np.float64(w), np.intc(0)))
 
 
 def _several(name: str, function: Callable[..., Any]) -> None:

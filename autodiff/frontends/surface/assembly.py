@@ -12,7 +12,7 @@ from autodiff.frontends.surface.common import as_dtype, lift, lift_all, one_axis
 from autodiff.frontends.surface.indexing import cast_to
 from autodiff.frontends.surface.shapes import broadcast_arrays, concatenate, flip, moveaxis, ravel, stack, transpose
 from autodiff.frontends.surface.static import static_array
-from autodiff.ops.families import broadcast_to, reshape, select
+from autodiff.ops.families import broadcast_to, equal, reshape, select, zeros_like
 from autodiff.ops.indexing import take
 from autodiff.ops.ordering import INTP, take_along
 
@@ -145,6 +145,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     which, *xs = broadcast_arrays(which, *xs)
     if not which.aval.size:
         raise ShapeError(f"choose: nothing to choose from for shape {which.aval.shape}")
-    table = stack(xs, 0)
+    # A choice that is not taken does not count, whatever its derivative there.
+    table = stack([select(equal(which, k), x, zeros_like(x.aval)) for k, x in enumerate(xs)], 0)
     picked = take_along(table, reshape(which, shape=(1, *which.aval.shape)), axis=0)
     return reshape(picked, shape=which.aval.shape)

@@ -16,7 +16,7 @@ from autodiff.ops.families import cast, reshape
 
 def lift(x: Any) -> Any:
     """Anything array-like as an operand of the program being recorded."""
-    return x if isinstance(x, Operand) else emitter().lift(x)
+    return x if isinstance(x, Operand) and x.storage is None else emitter().lift(x)
 
 
 def lift_all(xs: Iterable[Any]) -> list[Any]:

@@ -61,8 +61,8 @@ def linspace(
     """start + k * step, and the last point exactly stop."""
     first, last, count = _ends("linspace", start, stop, num)
     divisions = count - 1 if endpoint else count
-    step = (last - first) / float(divisions) if divisions > 0 else (last - first) * np.nan
-    y = _at_places(lambda k: first + k * step, count, first)
+    step = (last - first) / float(divisions) if divisions > 0 else ar.tie(full(first.aval, np.nan), last - first)
+    y = _at_places(lambda k: first + k * step if divisions > 0 else first, count, first)
     if endpoint and count > 1:
         y = _with_end(y, count - 1, last)
     if dtype is not None and np.dtype(dtype).kind in "iu":

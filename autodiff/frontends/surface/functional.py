@@ -14,8 +14,7 @@ from autodiff.frontends.surface.creation import zeros_like
 from autodiff.frontends.surface.indexing import getitem, index_set
 from autodiff.frontends.surface.shapes import expand_dims, moveaxis, reshape, stack
 from autodiff.ir.core import Operand
-from autodiff.ops.arithmetic import logical_or
-from autodiff.ops.families import broadcast_to, logical_not, select
+from autodiff.ops.families import broadcast_to, select
 
 
 def apply_along_axis(func1d: Callable[..., Any], axis: Any, arr: Any, *args: Any, **kwargs: Any) -> Any:
@@ -61,17 +60,16 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> An
     if len(functions) == len(conditions) + 1:
         covered = conditions[0]
         for c in conditions[1:]:
-            covered = logical_or(covered, c)
-        conditions.append(logical_not(covered))
+            covered = covered | c
+        conditions.append(~covered)
     if len(functions) != len(conditions):
         raise ArgumentError(f"piecewise: {len(functions)} functions for {len(conditions)} conditions")
-    known = all(hasattr(c, "known_value") for c in conditions)
     y = zeros_like(at)
     for condition, function in zip(conditions, functions, strict=True):
         if not callable(function):
             y = select(condition, as_dtype(lift(function), at.aval.dtype), y)
-        elif known:
-            y = _on_known(y, at, np.asarray(condition.known_value()), lambda v, f=function: f(v, *args, **kw))
+        elif isinstance(condition, np.ndarray):
+            y = _on_known(y, at, condition, lambda v, f=function: f(v, *args, **kw))
         else:
             values = lift(function(at, *args, **kw))
             y = select(condition, broadcast_to(as_dtype(values, at.aval.dtype), at.aval.shape), y)
@@ -87,12 +85,20 @@ def _on_known(y: Any, x: Any, mask: np.ndarray, function: Callable[..., Any]) ->
 
 
 def _conditions(x: Any, condlist: Any) -> list[Any]:
-    """Boolean operands of the shape of x."""
+    """Booleans of the shape of x: plain arrays where they are known, operands otherwise."""
     single = isinstance(condlist, Operand | np.ndarray) and len(condlist.shape) == x.aval.ndim
     listed = [condlist] if single or isinstance(condlist, bool) else list(condlist)
     if x.aval.ndim and listed and not single and all(np.ndim(c) == 0 for c in listed):
         listed = [condlist]
-    return [broadcast_to(as_dtype(lift(c), np.bool_), x.aval.shape) for c in listed]
+    return [_condition(c, x.aval.shape) for c in listed]
+
+
+def _condition(c: Any, shape: tuple[int, ...]) -> Any:
+    """A plain array where the value is known."""
+    known = getattr(c, "known_value", None)
+    if isinstance(c, Operand) and known is None:
+        return broadcast_to(as_dtype(c, np.bool_), shape)
+    return np.broadcast_to(np.asarray(c if known is None else known(), bool), shape)
 
 
 FUNCTIONS: dict[Any, Callable[..., Any]] = {

@@ -11,21 +11,23 @@ from __future__ import annotations
 import math
 import operator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from autodiff.errors import AxisError, ConcretizationError, DTypeError, ShapeError
 from autodiff.frontends.surface.common import lift, one_axis, unsupported
 from autodiff.frontends.surface.static import static_array
-from autodiff.ir.core import Operand, Value
+from autodiff.ir.aval import ArrayAval
+from autodiff.ir.core import Literal, Operand, Value
 from autodiff.ops.arithmetic import clip, less
-from autodiff.ops.families import broadcast_shapes, cast, select
+from autodiff.ops.families import broadcast_shapes, cast, full, not_equal, select
 from autodiff.ops.families import broadcast_to as broadcast_trailing
 from autodiff.ops.families import reshape as reshape_op
 from autodiff.ops.indexing import scatter_add as scatter_add_op
 from autodiff.ops.indexing import take as take_op
-from autodiff.ops.movement import flip, slice_, transpose
+from autodiff.ops.movement import concatenate, flip, slice_, transpose
+from autodiff.ops.ordering import argsort
 
 
 def getitem(x: Any, index: Any) -> Any:
@@ -82,11 +84,16 @@ def _known_mask(mask: Any) -> np.ndarray:
     """The value of a boolean mask: how many elements it selects decides the result's shape."""
     known = getattr(mask, "known_value", None)
     if known is None:
-        raise ConcretizationError(
-            f"indexing with a traced mask of shape {mask.aval.shape}: the shape of the result depends on its values",
-            "use np.where(mask, x, 0), or record on a tape",
-        )
+        refuse_recorded_mask(mask)
     return np.asarray(known())
+
+
+def refuse_recorded_mask(mask: Any, remedy: str = "use np.where(mask, x, 0), or record on a tape") -> NoReturn:
+    """The error for a use of `x[mask]` that must know how many elements there are."""
+    raise ConcretizationError(
+        f"indexing with a traced mask of shape {mask.aval.shape}: the shape of the result depends on its values",
+        remedy,
+    )
 
 
 @dataclass
@@ -108,6 +115,38 @@ def _mask_places(mask: np.ndarray) -> list[Any]:
     if not mask:
         raise DTypeError("x[False] is not supported", "use x[None][:0]")
     return [None]
+
+
+def is_basic(index: Any) -> bool:
+    """Whether NumPy gives a view: integers, slices, None and Ellipsis only."""
+    return all(map(_is_basic_part, index if isinstance(index, tuple) else (index,)))
+
+
+def _is_basic_part(part: Any) -> bool:
+    if isinstance(part, Operand):
+        return not part.aval.shape and part.aval.dtype != np.bool_
+    return not isinstance(part, bool | np.bool_ | list | np.ndarray)
+
+
+def is_known(index: Any) -> bool:
+    """Whether every position is known while the program is recorded."""
+    if isinstance(index, tuple):
+        return all(map(is_known, index))
+    operand = _operand(index)
+    return not isinstance(operand, Operand) or type(operand) is Literal or hasattr(operand, "known_value")
+
+
+def _operand(index: Any) -> Any:
+    return index.__autodiff_operand__() if hasattr(index, "__autodiff_operand__") else index
+
+
+def recorded_mask(index: Any) -> Any:
+    """The mask, when the index is one boolean array whose values are not known; else None."""
+    if type(index) is tuple and len(index) == 1:
+        index = index[0]
+    if not isinstance(index, Operand) or index.aval.dtype != np.bool_ or not index.aval.shape or is_known(index):
+        return None
+    return lift(index)
 
 
 def _is_array(part: Any) -> bool:
@@ -289,7 +328,11 @@ def index_add(x: Any, index: Any, updates: Any) -> Any:
 def index_set(x: Any, index: Any, values: Any) -> Any:
     """`x` with `values` at `index`; of repeated places the last one wins."""
     x = lift(x)
-    places = np.arange(x.aval.size).reshape(x.aval.shape)[_known_index(index)]
+    if not is_known(index):
+        places = recorded_places(x, index)
+        part = broadcast_trailing(cast_to(lift(values), x.aval.dtype), places.aval.shape)
+        return put_recorded(x, places, part, is_basic(index))
+    places = known_places(x.aval.shape, index)
     u = broadcast_trailing(cast_to(lift(values), x.aval.dtype), places.shape)
     if not places.size:
         return x
@@ -299,10 +342,46 @@ def index_set(x: Any, index: Any, values: Any) -> Any:
     return select(lift(owner >= 0), reshape_op(spread, shape=x.aval.shape), x)
 
 
-def _known_index(index: Any) -> Any:
+def recorded_places(x: Any, index: Any) -> Any:
+    """Flat positions in x, known only when the program runs."""
+    return getitem(lift(np.arange(x.aval.size).reshape(x.aval.shape)), index)
+
+
+def put_recorded(x: Any, places: Any, part: Any, distinct: bool) -> Any:
+    """`x` with `part` at flat positions known only when the program runs; of repeated ones the last one wins."""
+    n = places.aval.size
+    flat, values = reshape_op(places, shape=(n,)), reshape_op(part, shape=(n,))
+    if not distinct and n > 1:
+        # Of equal positions, side by side in a stable order, the last one counts.
+        order = argsort(flat, axis=0)
+        flat, values = take_op(flat, order, axis=0), take_op(values, order, axis=0)
+        next_, this = (slice_(flat, starts=(k,), limits=(n - 1 + k,), steps=(1,)) for k in (1, 0))
+        last = not_equal(next_, this)
+        last = concatenate(last, full(ArrayAval((1,), np.dtype(np.bool_)), True), axis=0)
+        values = select(last, values, 0)
+    size = x.aval.size
+    ones = full(ArrayAval((n,), np.dtype(np.intp)), 1)
+    hit = less(0, scatter_add_op(ones, flat, shape=(size,), axis=0))
+    spread = scatter_add_op(values, flat, shape=(size,), axis=0)
+    return select(reshape_op(hit, shape=x.aval.shape), reshape_op(spread, shape=x.aval.shape), x)
+
+
+def known_places(shape: tuple[int, ...], index: Any) -> np.ndarray:
+    """Flat positions in an array of this shape."""
+    return np.asarray(of_plain(np.arange(math.prod(shape)).reshape(shape), known_index(index)))
+
+
+def of_plain(array: np.ndarray, index: Any) -> Any:
+    try:
+        return array[index]
+    except IndexError as error:
+        raise AxisError(str(error)) from None
+
+
+def known_index(index: Any) -> Any:
     """The index in plain NumPy; recorded values in it are looked at."""
     if isinstance(index, tuple):
-        return tuple(map(_known_index, index))
+        return tuple(map(known_index, index))
     if isinstance(index, Operand) and not hasattr(index, "known_value"):
         operand = index.__autodiff_operand__() if hasattr(index, "__autodiff_operand__") else index
         if not hasattr(operand, "known_value"):

@@ -134,9 +134,7 @@ def _statistic(x: Any, axis: int, width: tuple[int, int], statistic: Callable[..
     ends = [statistic(part, axis=axis, keepdims=True) for part in (low, high)]
     if x.aval.dtype.kind in "iu":
         ends = [np.round(e) for e in ends]
-    return concatenate(
-        [_filled(x, axis, width[0], ends[0]), x, _filled(x, axis, width[1], ends[1])], axis
-    )
+    return concatenate([_filled(x, axis, width[0], ends[0]), x, _filled(x, axis, width[1], ends[1])], axis)
 
 
 def _ramp(x: Any, axis: int, width: tuple[int, int], end_values: Any) -> Any:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
 
 from autodiff.errors import ArgumentError, NotDifferentiableError, ShapeError
-from autodiff.frontends.surface.common import as_float, lift
+from autodiff.frontends.surface.common import as_float, lift, unsupported
 from autodiff.frontends.surface.creation import ones_like, zeros_like
 from autodiff.frontends.surface.indexing import getitem
+from autodiff.frontends.surface.linalg import lstsq
 from autodiff.frontends.surface.products import outer
 from autodiff.frontends.surface.shapes import concatenate, ravel, stack
 from autodiff.ops.arithmetic import sub
 from autodiff.ops.families import add, conjugate, promoted, reduce_sum, reshape
 from autodiff.ops.movement import flip, pad, slice_axis
 from autodiff.ops.promotion import common_types
+from autodiff.ops.transcendental import sqrt
 
 
 def polyval(p: Any, x: Any) -> Any:
@@ -92,6 +95,25 @@ def poly(seq_of_zeros: Any) -> Any:
     for k in range(zeros.aval.size):
         c = convolve(c, concatenate([lift(np.ones(1, zeros.aval.dtype)), -getitem(zeros, slice(k, k + 1))]))
     return c
+
+
+def polyfit(x: Any, y: Any, deg: Any, rcond: Any = None, full: bool = False, w: Any = None, cov: Any = False) -> Any:
+    """Least squares with scaled powers, as NumPy solves them; the derivative is that of `lstsq`."""
+    unsupported("polyfit", full=(full, False), cov=(cov, False))
+    places, values = as_float(lift(x)), as_float(lift(y))
+    if places.aval.ndim != 1 or not places.aval.size or values.aval.shape[:1] != places.aval.shape:
+        raise ShapeError(f"polyfit: x of shape {places.aval.shape} and y of shape {values.aval.shape} do not fit")
+    if operator.index(deg) < 0:
+        raise ArgumentError(f"polyfit: the degree, {deg}, must not be negative")
+    powers = vander(places, deg + 1)
+    if w is not None:
+        weights = as_float(lift(w))
+        powers = powers * getitem(weights, (slice(None), None))
+        values = values * getitem(weights, (slice(None), *(None,) * (values.aval.ndim - 1)))
+    scale = sqrt(reduce_sum(powers * powers, axes=(0,)))
+    cut = places.aval.size * float(np.finfo(places.aval.dtype).eps) if rcond is None else rcond
+    c = lstsq(powers / scale, values, cut)[0]
+    return c / (scale if values.aval.ndim == 1 else getitem(scale, (slice(None), None)))
 
 
 def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:

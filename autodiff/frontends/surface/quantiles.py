@@ -175,6 +175,9 @@ def _quantile(name: str, a: Any, q: Any, whole: float, axis: Any, method: str, k
     else:
         count = float(n)
     found = _continuous(rows, parts, count, method) if method in CONTINUOUS else _step(rows, parts, count, method)
+    if isinstance(q, Operand):
+        # Recorded places may lie outside, which NumPy refuses when it sees their values.
+        found = select(logical_and(parts >= 0.0, parts <= 1.0), found, np.nan)
     if not name.startswith("nan"):
         found = select(isnan(getitem(rows, (..., slice(-1, None)))), np.nan, found)
     found = reshape(moveaxis(found, -1, 0), shape=(*part.aval.shape, *outer))

@@ -12,8 +12,8 @@ from autodiff.errors import ArgumentError, DTypeError, ShapeError
 from autodiff.frontends.surface.common import as_dtype, as_float, keep, lift, one_axis, some_axes, unsupported
 from autodiff.ir.aval import ArrayAval
 from autodiff.ops import reduction as ops
-from autodiff.ops.arithmetic import absolute, isfinite, logical_or, maximum, minimum, stop_gradient, sub
-from autodiff.ops.complex_numbers import is_complex, magnitude, squared_magnitude
+from autodiff.ops.arithmetic import logical_or, maximum, minimum, stop_gradient, sub
+from autodiff.ops.complex_numbers import squared_magnitude
 from autodiff.ops.families import (
     add,
     broadcast_shapes,
@@ -28,7 +28,7 @@ from autodiff.ops.families import (
 )
 from autodiff.ops.families import cast as cast_op
 from autodiff.ops.movement import concatenate, transpose
-from autodiff.ops.transcendental import exp, power, radical, root
+from autodiff.ops.transcendental import exp, root
 
 MISSING = np._NoValue  # type: ignore[attr-defined]
 
@@ -41,9 +41,9 @@ def _reduce(
     axes = some_axes(axis, x.aval.ndim, name)
     neutral, combine = NEUTRAL[name]
     if everywhere(where):
+        if name in ("max", "min") and (initial is MISSING or initial is None):
+            raise ArgumentError(f"{name}: with where= there may be nothing to choose from", "give initial= as well")
         x = select(included(where, x, name), x, neutral(x.aval.dtype))
-    elif where is not MISSING and name in ("max", "min") and (initial is MISSING or initial is None):
-        raise ArgumentError(f"{name}: with where= there may be nothing to choose from", "give initial= as well")
     if initial is MISSING or initial is None:
         return keep(op(x, axes=axes), x.aval.shape, axes, bool(keepdims is not MISSING and keepdims))
     if not _count(x.aval.shape, axes):
@@ -301,73 +301,6 @@ def _flat_axis(x: Any, axis: Any, name: str) -> tuple[Any, int]:
     if axis is None:
         return reshape(x, shape=(x.aval.size,)), 0
     return x, one_axis(axis, x.aval.ndim, name)
-
-
-# ---- norms ---------------------------------------------------------------------------------
-
-
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    """`numpy.linalg.norm` for vectors, and matrices by entries ('fro', 1, inf, -1, -inf)."""
-    x = as_float(lift(x))
-    x = magnitude(x) if is_complex(x) else x
-    if ord is None or (ord == "fro" and (axis is None or len(tuple(np.atleast_1d(axis))) == 2)):
-        return euclidean(x, some_axes(axis, x.aval.ndim, "norm"), keepdims)
-    axes = (
-        tuple(range(x.aval.ndim))
-        if axis is None
-        else tuple(one_axis(a, x.aval.ndim, "norm") for a in np.atleast_1d(axis))
-    )
-    if len(axes) == 1:
-        return _vector_norm(x, ord, axes, keepdims)
-    return _matrix_norm(x, ord, axes, keepdims)
-
-
-def euclidean(x: Any, axes: tuple[int, ...], keepdims: bool = False) -> Any:
-    """sqrt(sum(x**2)), scaled so that 1e-170 and 1e200 have norms, with derivative 0 at 0.
-
-    The scale is a constant of the derivative: it cancels (Blue, "A portable Fortran program
-    to find the Euclidean norm of a vector", 1978).
-    """
-    if x.aval.size == 0:
-        return keep(reduce_sum(x, axes=axes), x.aval.shape, axes, keepdims)
-    scaled, scale = _scaled(x, axes)
-    y = root(keep(reduce_sum(scaled * scaled, axes=axes), x.aval.shape, axes, True)) * scale
-    return y if keepdims else reshape(y, shape=tuple(n for k, n in enumerate(x.aval.shape) if k not in axes))
-
-
-def _scaled(x: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
-    """`x` by its largest element, and that; as it is where there is none to divide by."""
-    top = keep(ops.reduce_max(absolute(x), axes=axes), x.aval.shape, axes, True)
-    usable = logical_and(isfinite(top), not_equal(top, 0.0))
-    scale = stop_gradient(select(usable, top, 1.0))
-    return x / scale, scale
-
-
-def _vector_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
-    if ord == 2:
-        return euclidean(x, axes, keepdims)
-    if ord == np.inf:
-        return max(absolute(x), axis=axes, keepdims=keepdims)
-    if ord == -np.inf:
-        return min(absolute(x), axis=axes, keepdims=keepdims)
-    if ord == 0:
-        return sum(cast_op(not_equal(x, 0.0), dtype=x.aval.dtype), axis=axes, keepdims=keepdims)
-    if ord == 1:
-        return sum(absolute(x), axis=axes, keepdims=keepdims)
-    scaled, scale = _scaled(x, axes)
-    total = sum(power(absolute(scaled), float(ord)), axis=axes, keepdims=True)
-    y = radical(total, 1.0 / float(ord)) * scale
-    return y if keepdims else reshape(y, shape=tuple(n for k, n in enumerate(x.aval.shape) if k not in axes))
-
-
-def _matrix_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
-    rows, columns = axes
-    if ord not in (1, -1, np.inf, -np.inf):
-        unsupported("norm", ord=(ord, None))
-    summed, other = (rows, columns) if abs(ord) == 1 else (columns, rows)
-    totals = sum(absolute(x), axis=summed, keepdims=True)
-    best = (max if ord > 0 else min)(totals, axis=other, keepdims=True)
-    return best if keepdims else reshape(best, shape=tuple(n for k, n in enumerate(x.aval.shape) if k not in axes))
 
 
 # ---- SciPy's ------------------------------------------------------------------------------

@@ -44,11 +44,6 @@ REFUSED: dict[Any, Callable[..., NoReturn]] = {
         "call it before, on plain arrays",
     ),
     **_refuse(
-        "polyfit",
-        "solves by a cut-off singular value decomposition, whose rank depends on values",
-        "solve the same problem: np.linalg.lstsq(np.vander(x, deg + 1), y)[0]",
-    ),
-    **_refuse(
         "roots",
         "gives the eigenvalues of a companion matrix, complex in general and not differentiable where two meet",
         "refine one simple root by Newton's method, or differentiate np.polyval implicitly",
@@ -67,10 +62,5 @@ REFUSED: dict[Any, Callable[..., NoReturn]] = {
         "save savez savez_compressed savetxt",
         "writes numbers to a file, and a recorded array may have none yet",
         "save x.numpy(), outside of the differentiated function",
-    ),
-    **_refuse(
-        "put place putmask copyto fill_diagonal put_along_axis",
-        "writes into its argument",
-        "build a new array: x.at[index].set(v), or np.where(mask, v, x)",
     ),
 }

@@ -22,6 +22,7 @@ from autodiff.frontends.surface import (
     fourier,
     functional,
     indexing,
+    linalg,
     nan_reductions,
     ordering,
     padding,
@@ -30,15 +31,18 @@ from autodiff.frontends.surface import (
     quantiles,
     queries,
     reductions,
+    scipy_special,
     shapes,
     statistics,
     ufunc_methods,
+    views,
+    writes,
 )
 from autodiff.frontends.surface.common import as_dtype, lift, unsupported
 from autodiff.frontends.surface.refused import REFUSED
+from autodiff.frontends.surface.storage import copied
 from autodiff.ops import OPS, special
 from autodiff.ops import arithmetic as ar
-from autodiff.ops import transcendental as tr
 from autodiff.ops.families import Elementwise, logical_and, logical_not
 
 UFUNCS: dict[Any, Callable[..., Any]] = {
@@ -73,14 +77,7 @@ UFUNCS.update(
 )
 
 # SciPy's ufuncs, by name: scipy.special is not imported for the sake of a table.
-SCIPY: dict[str, Callable[..., Any]] = {
-    "expit": tr.sigmoid,
-    "cbrt": tr.cbrt,
-    "exp2": tr.exp2,
-    "expm1": tr.expm1,
-    "log1p": tr.log1p,
-    **special.SCIPY_NAMES,
-}
+SCIPY: dict[str, Callable[..., Any]] = {**special.SCIPY_NAMES, **scipy_special.UFUNCS}
 
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.sum: reductions.sum,
@@ -103,7 +100,6 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.cumprod: reductions.cumprod,
     np.cumulative_sum: reductions.cumulative_sum,
     np.cumulative_prod: reductions.cumulative_prod,
-    np.linalg.norm: reductions.norm,
     np.reshape: shapes.reshape,
     np.ravel: shapes.ravel,
     np.transpose: shapes.transpose,
@@ -194,6 +190,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.polymul: polynomials.polymul,
     np.polyder: polynomials.polyder,
     np.polyint: polynomials.polyint,
+    np.polyfit: polynomials.polyfit,
     np.vander: polynomials.vander,
     np.convolve: polynomials.convolve,
     np.correlate: polynomials.correlate,
@@ -210,8 +207,16 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     **elementwise.FUNCTIONS,
     **fourier.FUNCTIONS,
     **functional.FUNCTIONS,
+    **linalg.FUNCTIONS,
     **queries.FUNCTIONS,
 }
+
+
+# Those whose results share elements with the argument, told so, and those that write into it.
+SHARING = views.sharing(FUNCTIONS)
+FUNCTIONS.update(SHARING)
+FUNCTIONS.update(writes.FUNCTIONS)
+FUNCTIONS[np.nan_to_num] = writes.nan_to_num(FUNCTIONS[np.nan_to_num])
 
 
 def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -228,8 +233,9 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[st
     if method != "__call__" or function is None:
         raise missing(f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}"))
     dtype = kwargs.pop("dtype", None)
+    axis = {"axis": kwargs.pop("axis")} if ufunc is np.vecdot and "axis" in kwargs else {}
     unsupported(f"np.{ufunc.__name__}", **{k: (v, None) for k, v in kwargs.items() if k != "casting"})
-    return function(*(inputs if dtype is None else [as_dtype(lift(x), dtype) for x in inputs]))
+    return function(*(inputs if dtype is None else [as_dtype(lift(x), dtype) for x in inputs]), **axis)
 
 
 def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -237,7 +243,12 @@ def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     ours = FUNCTIONS.get(function) or REFUSED.get(function)
     if ours is None:
         raise missing(f"{function.__module__}.{function.__name__}".replace("numpy", "np"))
-    return ours(*args, **kwargs)
+    y = ours(*args, **kwargs)
+    # What comes back as it went in is a copy in NumPy, unless it is a view.
+    for a in args:
+        if y is a and function not in SHARING:
+            return copied(y)
+    return y
 
 
 def missing(name: str) -> NotDifferentiableError:

@@ -124,4 +124,3 @@ def answers(ufunc: Any, method: str) -> bool:
 
 
 METHODS: dict[str, Callable[..., Any]] = {"reduce": reduce, "accumulate": accumulate, "reduceat": reduceat}
-

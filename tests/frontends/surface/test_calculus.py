@@ -120,13 +120,15 @@ ERRORS = {
     "gradient spacings": lambda x: np.gradient(x, 1.0, 2.0),
     "gradient coordinates": lambda x: np.gradient(x, x[1:]),
     "interp shapes": lambda x: np.interp(0.0, x, x[1:]),
-    "interp period": lambda x: np.interp(0.0, x, x, period=1.0),
+    "interp period": lambda x: np.interp(0.0, x, x, period=0.0),
     "convolve mode": lambda x: np.convolve(x, x, mode="some"),
     "convolve nothing": lambda x: np.convolve(x, x[:0]),
     "cross": lambda x: np.cross(x[:2], x[:2]),
     "bincount negative": lambda x: np.bincount(np.array([-1]), x[:1]),
     "bincount lengths": lambda x: np.bincount(np.array([1]), x),
-    "cov weights": lambda x: np.cov(x, aweights=x),
+    "cov weights": lambda x: np.cov(x, aweights=x[1:]),
+    "diff order": lambda x: np.diff(x, -1),
+    "polyint constants": lambda x: np.polyint(x, 3, x[:2]),
 }
 
 

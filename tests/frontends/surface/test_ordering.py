@@ -103,12 +103,10 @@ def test_sort_of_a_row_of_nan_has_a_nan_median():
 
 REFUSALS = {
     "unique": lambda x: np.unique(x),
-    "nonzero": lambda x: np.nonzero(x),
+    "trim_zeros": lambda x: np.trim_zeros(x),
     "histogram": lambda x: np.histogram(x),
     "lexsort": lambda x: np.lexsort((x, x)),
-    "putmask": lambda x: np.put_along_axis(x, np.array([0]), 1.0, 0),
-    "quantile method": lambda x: np.quantile(x, 0.5, method="nearest"),
-    "quantile q": lambda x: np.quantile(x, x),
+    "quantile weights": lambda x: np.quantile(x, 0.5, weights=x, method="inverted_cdf"),
 }
 
 
@@ -120,6 +118,7 @@ def test_refused_by_name(call):
 
 ERRORS = {
     "quantile range": lambda x: np.quantile(x, 1.5),
+    "quantile method": lambda x: np.quantile(x, 0.5, method="best"),
     "kth": lambda x: np.partition(x, 9),
     "side": lambda x: np.searchsorted(x, 0.0, side="middle"),
     "two axes": lambda x: np.searchsorted(np.stack([x, x]), 0.0),

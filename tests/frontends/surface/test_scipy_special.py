@@ -31,6 +31,20 @@ CALLS = {
     "gammainc": (lambda x: sp.gammainc(2.2, x), [A]),
     "gammaincc": (lambda x: sp.gammaincc(np.array([0.5, 1.0, 9.0]), x), [A]),
     "betainc": (lambda x: sp.betainc(0.7, 2.0, x), [P]),
+    "gammainc of both": (sp.gammainc, [A, B]),
+    "gammaincinv of both": (sp.gammaincinv, [A, P]),
+    "betainc of all": (sp.betainc, [A, B, P]),
+    "stdtr": (sp.stdtr, [A, X[:3]]),
+    "stdtrit": (sp.stdtrit, [A, P]),
+    "fdtr": (sp.fdtr, [A, B, P]),
+    "fdtri": (sp.fdtri, [A, B, P]),
+    "chdtr": (lambda v, x: sp.chdtr(v, x) * sp.chdtrc(v, x) + sp.chdtri(v, 0.3), [A, B]),
+    "gdtr": (lambda a, b, x: sp.gdtr(a, b, x) * sp.gdtrc(b, a, x), [A, B, P]),
+    "counts": (lambda p: sp.bdtr(2.0, 5.0, p) + sp.nbdtr(3.0, 2.0, p) * sp.bdtrc(1.0, 5.0, p) + sp.pdtr(2.0, p), [P]),
+    "sici": (lambda x: sp.sici(x)[0] * sp.sici(x)[1], [A]),
+    "shichi": (lambda x: sp.shichi(x)[0] * sp.shichi(x)[1], [A]),
+    "fresnel": (lambda x: sp.fresnel(x)[0] * sp.fresnel(x)[1], [A]),
+    "yn": (lambda x: sp.yn(2, x), [A]),
     "jv": (lambda x: sp.jv(2, x) + sp.iv(0.5, x) * sp.ive(1, x), [A]),
     "broadcasting": (lambda x, y: sp.xlogy(x[:, None], y), [A, B]),
 }
@@ -119,14 +133,14 @@ def test_beside_zero(function, point, expected):
 @pytest.mark.usefixtures("no_kernels")
 def test_float32_stays():
     for name, op in SCIPY_NAMES.items():
-        x = [np.full(2, 0.5, np.float32)] * len(op.partials)
+        x = [np.full(2, 1.0, np.float32)] * len(op.partials)
         assert op(*x).dtype == np.float32, name
 
 
 REFUSED = {
-    "gammainc": lambda a: sp.gammainc(a, 1.0),
-    "gammaincc": lambda a: sp.gammaincc(a, 1.0),
-    "betainc": lambda a: sp.betainc(1.0, a, 0.5),
+    "hyp1f1": lambda a: sp.hyp1f1(1.0, a, 0.5),
+    "ellipeinc": lambda m: sp.ellipeinc(1.0, m / 4.0),
+    "expn": lambda n: sp.expn(n, 1.0),
     "zeta": lambda a: sp.zeta(a, 1.0),
     "jv": lambda a: sp.jv(a, 1.0),
 }

@@ -1,19 +1,15 @@
-"""The decorators: `grad`, `value_and_grad`, `jit`, `jvp`, `vjp`, `stop_gradient`.
-
-Names and argument order are JAX's where JAX has them. All of them accept functions written
-in plain NumPy, return NumPy arrays (NumPy scalars for shape ()), work in float64 unless the
-arrays say float32, and compose: `grad(grad(f))`, `jit(grad(f))`, a tape around `grad(f)`.
-"""
+"""First derivatives: `grad`, `value_and_grad`, `jvp`, `vjp`; and `jit`, which takes none."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 import optree
 
+from autodiff.api.options import Argnames, Argnums, ints, names, selected
 from autodiff.errors import ArgumentError, DTypeError, ShapeError, clipped
 from autodiff.frontends.decorators import Gradient, Pullback, Pushforward
 from autodiff.frontends.function import Function, Transform, function_name
@@ -22,9 +18,6 @@ from autodiff.ir.aval import is_differentiable
 from autodiff.ir.core import Operand
 from autodiff.ops import arithmetic
 from autodiff.runtime.kernels import KERNELS, CacheInfo
-
-Argnums = int | Sequence[int] | None
-Argnames = str | Sequence[str] | None
 
 
 def jit(
@@ -68,7 +61,7 @@ def jit(
     """
     if fun is None:
         return partial(jit, static_argnums=static_argnums, static_argnames=static_argnames)
-    return Function(fun, Transform(), _ints(static_argnums), _names(static_argnames))
+    return Function(fun, Transform(), ints(static_argnums), names(static_argnames))
 
 
 def grad(
@@ -235,27 +228,9 @@ def _gradient_function(
     static_argnums: int | Sequence[int],
     static_argnames: str | Sequence[str],
 ) -> Function:
-    default = argnums is None and argnames is None
-    numbers = _ints(() if argnums is None else argnums)
-    names = _names(() if argnames is None else argnames)
-    which: list[int | str | None] = [None] if default else [*numbers, *names]
-    single = len(which) == 1 and not isinstance(argnums, Sequence) and not isinstance(argnames, tuple | list)
+    which, single = selected(argnums, argnames)
     transform = Gradient("value_and_grad" if value else "grad", which, single, has_aux, value)
-    return Function(fun, transform, _ints(static_argnums), _names(static_argnames))
-
-
-def _ints(x: object) -> tuple[int, ...]:
-    listed = tuple(x) if isinstance(x, Iterable) else (x,)
-    if not all(isinstance(k, int) and not isinstance(k, bool) for k in listed):
-        raise ArgumentError(f"positions of arguments must be ints, got {x!r}", "use argnames for names")
-    return listed
-
-
-def _names(x: object) -> tuple[str, ...]:
-    listed = tuple(x) if isinstance(x, Iterable) and not isinstance(x, str) else (x,)
-    if not all(isinstance(n, str) for n in listed):
-        raise ArgumentError(f"names of arguments must be strings, got {x!r}", "use argnums for positions")
-    return listed
+    return Function(fun, transform, ints(static_argnums), names(static_argnames))
 
 
 def _matching(name: str, what: str, primals: Any, directions: Any) -> Any:

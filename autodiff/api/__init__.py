@@ -1,0 +1,26 @@
+"""The decorators: `grad`, `value_and_grad`, `jit`, `jvp`, `vjp`, `vmap`, `jacobian`, `hessian`, `stop_gradient`.
+
+Names and argument order are JAX's where JAX has them. All of them accept functions written
+in plain NumPy, return NumPy arrays (NumPy scalars for shape ()), work in float64 unless the
+arrays say float32, and compose: `grad(grad(f))`, `jit(grad(f))`, `vmap(grad(f))`, a tape around
+`grad(f)`.
+"""
+
+from autodiff.api.batching import vmap
+from autodiff.api.gradients import cache_info, grad, jit, jvp, stop_gradient, value_and_grad, vjp
+from autodiff.api.jacobians import hessian, jacfwd, jacobian, jacrev
+
+__all__ = [
+    "cache_info",
+    "grad",
+    "hessian",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
+    "jit",
+    "jvp",
+    "stop_gradient",
+    "value_and_grad",
+    "vjp",
+    "vmap",
+]

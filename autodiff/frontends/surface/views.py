@@ -1,0 +1,111 @@
+"""NumPy's functions whose results share their elements with the argument."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autodiff.frontends.surface import indexing
+from autodiff.frontends.surface.storage import ReadOnly, Reshaper, View, Viewer, held
+from autodiff.ir.core import Operand
+
+_VIEWERS = """
+transpose permute_dims matrix_transpose swapaxes moveaxis rollaxis expand_dims squeeze
+broadcast_to diagonal flip flipud fliplr rot90 split array_split hsplit vsplit dsplit unstack
+linalg.matrix_transpose linalg.diagonal
+"""
+_KINDS = ((Viewer, _VIEWERS), (Reshaper, "reshape ravel"), (ReadOnly, "real imag diag"))
+
+
+def _found(name: str) -> Any:
+    found: Any = np
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def sharing(functions: dict[Any, Callable[..., Any]]) -> dict[Any, Callable[..., Any]]:
+    """Of a table of NumPy's functions and ours, those that give views, which then say so."""
+    known = [(kind, _found(name)) for kind, names in _KINDS for name in names.split()]
+    views: dict[Any, Callable[..., Any]] = {f: kind(f, functions[f]) for kind, f in known if f in functions}
+    many = [_found(f"atleast_{n}d") for n in (1, 2, 3)]
+    views.update({f: _of_each(Viewer(f, functions[f])) for f in many if f in functions})
+    views[np.broadcast_arrays] = _broadcast_arrays(functions[np.broadcast_arrays], views[np.broadcast_to])
+    views[np.einsum] = _einsum(functions[np.einsum])
+    return views
+
+
+def _of_each(viewer: Viewer) -> Callable[..., Any]:
+    return lambda *arys: viewer(arys[0]) if len(arys) == 1 else tuple(map(viewer, arys))
+
+
+def _broadcast_arrays(ours: Callable[..., Any], one: Any) -> Callable[..., Any]:
+    def call(*args: Any, subok: bool = False) -> Any:
+        return tuple(one.shared(a, y, ((y.aval.shape,), {})) for a, y in zip(args, ours(*args), strict=True))
+
+    return call
+
+
+def _einsum(ours: Callable[..., Any]) -> Callable[..., Any]:
+    """Of one operand it may be a view: np.einsum("ii->i", x) is the diagonal."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        y = ours(*args, **kwargs)
+        if len(args) != 2 or not isinstance(args[0], str) or kwargs:
+            return y
+        text = args[0]
+        swapped = ReadOnly(lambda x: np.einsum(text, x), lambda x: ours(text, x))
+        return swapped.shared(args[1], y, ((), {}))
+
+    return call
+
+
+class Indexed(Viewer):
+    """Basic indexing: integers, slices, None and Ellipsis."""
+
+    def put(self, view: View, source: Any, part: Any) -> Any:
+        if not self._recorded(view):
+            return super().put(view, source, part)
+        return indexing.index_set(source, view.call[0][0], part)
+
+    def writeable(self, view: View) -> bool:
+        return self._recorded(view) or super().writeable(view)
+
+    def _recorded(self, view: View) -> bool:
+        """Whether a position is only known when the program runs."""
+        index = view.call[0][0]
+        parts = index if isinstance(index, tuple) else (index,)
+        return any(isinstance(p, Operand) and not hasattr(p, "known_value") for p in parts)
+
+
+_indexed = Indexed(operator.getitem, indexing.getitem)
+
+
+def getitem(x: Any, index: Any) -> Any:
+    """x[index]: a view where NumPy gives one, that is without index arrays, and unless it is a number."""
+    mask = indexing.recorded_mask(index) if isinstance(index, Operand) else None
+    if mask is not None and hasattr(x, "selection"):
+        return x.selection(mask)
+    y = _indexed.ours(held(x), index)
+    if y.aval.shape or _has_ellipsis(index):
+        if indexing.is_basic(index):
+            return _indexed.shared(x, y, ((index,), {}))
+        forget = getattr(y, "forget_order", None)
+        if forget is not None:
+            forget()
+    return y
+
+
+def is_part(value: Any, x: Any, index: Any) -> bool:
+    """Whether `value` is the array that `x[index]` gave, still a view of x."""
+    view = getattr(value, "storage", None)
+    if not isinstance(view, View) or view.base is not x or view.viewer is not _indexed:
+        return False
+    return view.call[0][0] is index or (indexing.is_basic(index) and bool(view.call[0][0] == index))
+
+
+def _has_ellipsis(index: Any) -> bool:
+    return index is Ellipsis or (type(index) is tuple and any(p is Ellipsis for p in index))

@@ -1,0 +1,12 @@
+"""`scipy.signal`: convolutions, detrending and linear filters with recorded arrays (`filters.py`); the rest as it is."""
+
+from __future__ import annotations
+
+from autodiff.scipy.dispatch import namespace as _namespace
+from autodiff.scipy.filters import FUNCTIONS as _FUNCTIONS
+
+__getattr__ = _namespace("scipy.signal", _FUNCTIONS, globals())
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_FUNCTIONS})

@@ -1,0 +1,88 @@
+"""Run tests against a mutant, in a process of its own; the files of the tree are never touched.
+
+The parent imports what takes long and is not mutated (NumPy, SciPy, Numba, pytest), then forks a child per stage of
+tests. The child puts an import hook in front of Python's own, so that the mutated module is made of the mutated source,
+and runs pytest; its exit status is the verdict. A child that takes too long is killed, and so is its mutant: an endless
+loop is noticed.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from mutants.operators import Mutant
+
+PRELOADED = ("numpy", "scipy.special", "scipy.linalg", "numba", "llvmlite.binding", "hypothesis", "mpmath", "optree")
+OPTIONS = ["-q", "-x", "--no-header", "--no-summary", "--no-showlocals", "--tb=no", "-p", "no:cacheprovider"]
+PASSED, NONE_SELECTED = 0, 5
+LIMIT = 900.0  # seconds for a stage
+
+
+class MutantFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds one module: the mutated one."""
+
+    def __init__(self, mutant: Mutant, root: Path) -> None:
+        self.module = mutant.path.removesuffix(".py").replace("/", ".")
+        self.source, self.origin = mutant.source(root), str(root / mutant.path)
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if name != self.module:
+            return None
+        return importlib.util.spec_from_loader(name, self, origin=self.origin)
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__file__ = self.origin
+        exec(compile(self.source, self.origin, "exec"), module.__dict__)
+
+
+def preload() -> None:
+    """Import what every child needs and no mutant changes."""
+    import pytest
+
+    assert "autodiff" not in sys.modules, "a mutant must be the first to import autodiff"
+    assert pytest
+    for name in PRELOADED:
+        if importlib.util.find_spec(name.partition(".")[0]):
+            importlib.import_module(name)
+
+
+def noticed(mutant: Mutant | None, stage: list[str], root: Path) -> bool:
+    """Whether a test of the stage fails with the mutant (with None: with the code as it is)."""
+    child = os.fork()
+    if not child:
+        os._exit(_run(mutant, stage, root))
+    return _status(child) not in (PASSED, NONE_SELECTED)
+
+
+def _run(mutant: Mutant | None, stage: list[str], root: Path) -> int:
+    """In the child: pytest's exit status."""
+    import pytest
+
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
+    os.chdir(root)
+    if mutant is not None:
+        sys.meta_path.insert(0, MutantFinder(mutant, root))
+    return int(pytest.main([*OPTIONS, *stage]))
+
+
+def _status(child: int) -> int:
+    began = time.monotonic()
+    while time.monotonic() - began < LIMIT:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.02)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return -1
