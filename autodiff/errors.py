@@ -85,7 +85,9 @@ class AutodiffError(Exception):
         self.location = location or user_location()
         at = describe_location(self.location)
         parts = [what, f"  at {at}" if at else "", f"  remedy: {remedy}" if remedy else ""]
-        super().__init__("\n".join(p for p in parts if p))
+        message = "\n".join(p for p in parts if p)
+        super().__init__(message)
+        self.args = (message,)  # a base class may keep what it was made with
 
     def __reduce__(self) -> tuple[type[AutodiffError], tuple[str, str, tuple[str, int] | None]]:
         # By its parts: the message is put together anew, and names the line it did.
@@ -112,7 +114,7 @@ class ArgumentError(AutodiffError, ValueError):
     """An argument has a value outside what the function accepts."""
 
 
-class AxisError(ArgumentError, IndexError):
+class AxisError(ArgumentError, np.exceptions.AxisError):
     """An axis or an index outside the array."""
 
     usual_remedy = "of n axes (or entries) the last is n - 1, or -1"

@@ -166,8 +166,8 @@ def beta_fall(a: Any, b: Any, x: Any, y: Any, w: Any) -> Any:
 
 def beta_range(a: Any, b: Any, x: Any, y: Any, side: Any) -> Any:
     """The distance w at which `beta_fall` reaches `DEPTH`, by Newton's method from beyond."""
-    below = DEPTH / a + (a + b) / a * -log1p(-x)
-    above = DEPTH / b + (a + b) / b * -log1p(-y)
+    below = DEPTH / a - (a + b) / a * log_pair(y, x)
+    above = DEPTH / b - (a + b) / b * log_pair(x, y)
     s = minimum(pick(side < 0.0, below, above), 700.0)
     for _ in range(16):
         t = x * exp(side * s) / (y + x * exp(side * s))

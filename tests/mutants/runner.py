@@ -21,9 +21,10 @@ from typing import Any
 
 from mutants.operators import Mutant
 
-PRELOADED = ("numpy", "scipy.special", "scipy.linalg", "numba", "llvmlite.binding", "hypothesis", "mpmath", "optree")
+PRELOADED = ("numpy", "scipy.special", "scipy.linalg", "numba", "llvmlite.binding", "mpmath", "optree")
 OPTIONS = ["-q", "-x", "--no-header", "--no-summary", "--no-showlocals", "--tb=no", "-p", "no:cacheprovider"]
-PASSED, NONE_SELECTED = 0, 5
+# What pytest exits with when a test fails, when a test file or a conftest cannot be imported, and when all is well.
+FAILED, PASSED, NO_PYTEST = {1, 2, 4}, {0, 5}, 70
 LIMIT = 900.0  # seconds for a stage
 
 
@@ -59,8 +60,15 @@ def noticed(mutant: Mutant | None, stage: list[str], root: Path) -> bool:
     """Whether a test of the stage fails with the mutant (with None: with the code as it is)."""
     child = os.fork()
     if not child:
-        os._exit(_run(mutant, stage, root))
-    return _status(child) not in (PASSED, NONE_SELECTED)
+        status = NO_PYTEST
+        try:
+            status = _run(mutant, stage, root)
+        finally:
+            os._exit(status)
+    status = _status(child)
+    if status >= 0 and status not in FAILED | PASSED:
+        raise RuntimeError(f"pytest did not run: exit status {status} for {mutant} and {' '.join(stage)}")
+    return status not in PASSED
 
 
 def _run(mutant: Mutant | None, stage: list[str], root: Path) -> int:

@@ -115,7 +115,7 @@ def test_pinv_keeps_the_rank():
 
 @pytest.mark.parametrize("shape", [(5, 3), (3, 5), (4, 4)], ids=str)
 def test_lstsq(shape):
-    a, b = RNG.uniform(-1, 1, shape), RNG.uniform(-1, 1, (shape[0], 2))
+    a, b = RNG.uniform(-1, 1, shape) + 2.0 * np.eye(*shape), RNG.uniform(-1, 1, (shape[0], 2))
 
     def loss(x, y):
         solution, residuals, _, s = np.linalg.lstsq(x, y)

@@ -16,15 +16,18 @@ SHAPES = (1e-3, 0.3, 0.99, 1.0, 2.5, 40.0, 1e3, 1e4)
 POINTS = (1e-30, 1e-3, 0.3, 0.6, 2.0, 20.0)
 
 
-def lower_gamma(a, x):
-    """P(a, x), or -Q(a, x) in the upper tail: the same up to a constant."""
-    return mp.gammainc(a, 0, x, regularized=True) if x < a else -mp.gammainc(a, x, mp.inf, regularized=True)
+def mass_gamma(a, x):
+    """P(s, x) as a function of s, or -Q(s, x) in the upper tail: the same up to a constant."""
+    if x < a:
+        return lambda s: mp.gammainc(s, 0, mpf(x), regularized=True)
+    return lambda s: -mp.gammainc(s, mpf(x), mp.inf, regularized=True)
 
 
-def lower_beta(a, b, x):
+def mass_beta(a, b, x):
+    """I_x(s, r) as a function of s and r, or minus the mass above."""
     if x < a / (a + b):
-        return mp.betainc(a, b, 0, x, regularized=True)
-    return -mp.betainc(b, a, 0, 1 - x, regularized=True)
+        return lambda s, r: mp.betainc(s, r, 0, mpf(x), regularized=True)
+    return lambda s, r: -mp.betainc(r, s, 0, 1 - mpf(x), regularized=True)
 
 
 def slope(f, a, order=1):
@@ -41,7 +44,7 @@ def points_beside(a, spread):
 def test_gammainc_in_a(a):
     for x in (*POINTS, *points_beside(a, np.sqrt(a))):
         with mp.workdps(80):
-            exact = [float(slope(lambda s, x=x: lower_gamma(s, mpf(x)), mpf(a), n)) for n in (1, 2)]
+            exact = [float(slope(mass_gamma(a, x), mpf(a), n)) for n in (1, 2)]
         assert gammainc_shape(np.float64(a), np.float64(x), 1) == pytest.approx(exact[0], rel=2e-13, abs=1e-300)
         # The second derivative has zeros: there its error is that of its surroundings.
         size = abs(exact[0]) * min(1.0 / a + 1.0, 1.0 / np.sqrt(a) + 1.0 / a)
@@ -60,12 +63,11 @@ def test_betainc_in_a_and_b(kind):
             if not x < 1.0:
                 continue
             with mp.workdps(80):
-                side = lower_beta if x < mean else lambda s, r, x: -mp.betainc(r, s, 0, 1 - x, regularized=True)
-                side = side if x >= mean else lambda s, r, x: mp.betainc(s, r, 0, x, regularized=True)
-                of_a = lambda s, x=x, b=b, f=side: f(s, mpf(b), mpf(x))  # noqa: E731
-                of_b = lambda r, x=x, a=a, f=side: f(mpf(a), r, mpf(x))  # noqa: E731
-                start = mpf(a) if kind[0] == "a" else mpf(b)
-                exact = float(slope(of_a if kind[0] == "a" else of_b, start, len(kind)))
+                mass = mass_beta(a, b, x)
+                if kind[0] == "a":
+                    exact = float(slope(lambda s, b=b, f=mass: f(s, mpf(b)), mpf(a), len(kind)))
+                else:
+                    exact = float(slope(lambda r, a=a, f=mass: f(mpf(a), r), mpf(b), len(kind)))
             found = betainc_shape(*map(np.float64, (a, b, x)), *KINDS[kind])
             assert found == pytest.approx(exact, rel=2e-12 if len(kind) == 1 else 1e-9, abs=1e-290), (a, b, x)
 

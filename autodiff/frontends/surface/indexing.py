@@ -251,10 +251,11 @@ def flat_index(arrays: list[Any], sizes: tuple[int, ...]) -> tuple[Any, tuple[in
         if place.aval.dtype.kind not in "iu":
             raise DTypeError(f"indices must be integers, got dtype {place.aval.dtype}", "use .astype(int)")
         place = cast(place, dtype=np.dtype(np.intp)) if place.aval.dtype != np.intp else place
-        place = select(less(place, 0), place + n, place)
-        # An index outside its own axis must not land on a neighbour: send it outside of all.
-        outside = less(place, 0) | (place >= n)
-        place = select(outside, math.prod(sizes) * 2, place)
+        place = select(less(place, 0) & (place >= -n), place + n, place)
+        if len(arrays) > 1:
+            # An index outside its own axis must not land on a neighbour: send it outside of all.
+            outside = less(place, 0) | (place >= n)
+            place = select(outside, math.prod(sizes) * 2, place)
         total = place if total is None else total * n + place
     total = broadcast_trailing(total, shape)
     return (total if shape else reshape_op(total, shape=(1,))), shape

@@ -192,12 +192,13 @@ class Viewer:
 
     def shared(self, a: Any, y: Any, call: tuple[Any, dict[str, Any]], pick: int | None = None) -> Any:
         """`y` as a view of `a`; `a` itself when nothing had to be done."""
-        if not isinstance(a, Operand) or not hasattr(y, "home"):
+        home = getattr(y, "home", None)
+        if home is None or not isinstance(a, Operand):
             return y
-        if getattr(a, "home", None) is not y.home:
+        if getattr(a, "home", None) is not home:
             y.frozen = "a view of an array from outside of the function, or of a variable"
             return y
-        source = held(a)
+        source = a if a.storage is None else a.storage.now(a)
         if y is source:
             return self.unmoved(a, source, call)
         y.storage = View(a, source, self, call, pick)

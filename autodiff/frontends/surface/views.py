@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.frontends.surface import indexing
-from autodiff.frontends.surface.storage import ReadOnly, Reshaper, View, Viewer, held
+from autodiff.frontends.surface.storage import ReadOnly, Reshaper, View, Viewer
 from autodiff.ir.core import Operand
 
 _VIEWERS = """
@@ -86,16 +86,18 @@ _indexed = Indexed(operator.getitem, indexing.getitem)
 
 def getitem(x: Any, index: Any) -> Any:
     """x[index]: a view where NumPy gives one, that is without index arrays, and unless it is a number."""
-    mask = indexing.recorded_mask(index) if isinstance(index, Operand) else None
-    if mask is not None and hasattr(x, "selection"):
-        return x.selection(mask)
-    y = _indexed.ours(held(x), index)
-    if y.aval.shape or _has_ellipsis(index):
-        if indexing.is_basic(index):
-            return _indexed.shared(x, y, ((index,), {}))
-        forget = getattr(y, "forget_order", None)
-        if forget is not None:
-            forget()
+    if isinstance(index, Operand) and hasattr(x, "selection"):
+        mask = indexing.recorded_mask(index)
+        if mask is not None:
+            return x.selection(mask)
+    y = indexing.getitem(x if x.storage is None else x.storage.now(x), index)
+    if not y.aval.shape and not _has_ellipsis(index):
+        return y
+    if type(index) in (int, slice) or indexing.is_basic(index):
+        return _indexed.shared(x, y, ((index,), {}))
+    forget = getattr(y, "forget_order", None)
+    if forget is not None:
+        forget()
     return y
 
 

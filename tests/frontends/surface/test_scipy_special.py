@@ -40,7 +40,7 @@ CALLS = {
     "fdtri": (sp.fdtri, [A, B, P]),
     "chdtr": (lambda v, x: sp.chdtr(v, x) * sp.chdtrc(v, x) + sp.chdtri(v, 0.3), [A, B]),
     "gdtr": (lambda a, b, x: sp.gdtr(a, b, x) * sp.gdtrc(b, a, x), [A, B, P]),
-    "counts": (lambda p: sp.bdtr(2.0, 5.0, p) + sp.nbdtr(3.0, 2.0, p) * sp.bdtrc(1.0, 5.0, p) + sp.pdtr(2.0, p), [P]),
+    "counts": (lambda p: sp.bdtr(2.0, 5, p) + sp.nbdtr(3, 2, p) * sp.bdtrc(1.0, 5, p) + sp.pdtr(2.0, p), [P]),
     "sici": (lambda x: sp.sici(x)[0] * sp.sici(x)[1], [A]),
     "shichi": (lambda x: sp.shichi(x)[0] * sp.shichi(x)[1], [A]),
     "fresnel": (lambda x: sp.fresnel(x)[0] * sp.fresnel(x)[1], [A]),
