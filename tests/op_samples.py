@@ -190,7 +190,10 @@ def _samples(op: Op, dtype: np.dtype) -> Iterator[Sample]:
     else:
         for example in op.examples:
             rng = random(op)
-            arrays = [a[()] if isinstance(a, np.ndarray | np.generic) else draw(rng, a, dtype, DOMAIN) for a in example.operands]
+            arrays = [
+                a[()] if isinstance(a, np.ndarray | np.generic) else draw(rng, a, dtype, DOMAIN)
+                for a in example.operands
+            ]
             yield Sample(op, tuple(arrays), dict(example.params))
 
 

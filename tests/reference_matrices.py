@@ -36,8 +36,12 @@ def _together(parts: Any, lead: tuple[int, ...]) -> Any:
     return out.reshape((*lead, *shape)) if lead or shape else out.reshape(())
 
 
+def _is_complex(a: Any) -> bool:
+    return any(isinstance(x, mp.mpc) for x in a.flat)
+
+
 def _floats(a: Any) -> Any:
-    return np.array(a, complex) if any(isinstance(x, mp.mpc) for x in a.flat) else np.array(a, float)
+    return np.array(a, complex if _is_complex(a) else float)
 
 
 def adjoint(a: Any) -> Any:
@@ -52,7 +56,7 @@ def eliminated(a: Any, b: Any) -> tuple[Any, Any]:
     """(the solution x of a x = b, det a), by Gauss-Jordan elimination."""
     a, b, n, determinant = a.copy(), b.copy(), len(a), mpf(1)
     for k in range(n):
-        pivot = k + max(range(n - k), key=lambda j: abs(a[k + j, k]))  # noqa: B023 - called at once
+        pivot = k + max(range(n - k), key=lambda j: abs(a[k + j, k]))
         if pivot != k:
             a[[k, pivot]], b[[k, pivot]], determinant = a[[pivot, k]], b[[pivot, k]], -determinant
         determinant *= a[k, k]
@@ -139,7 +143,7 @@ def cholesky(a: Any) -> Any:
 
 def eigh(a: Any, *, triangle: str) -> tuple[Any, Any]:
     a = hermitian(a)
-    values, vectors = mp.eigsy(mp.matrix(a.tolist()))
+    values, vectors = (mp.eighe if _is_complex(a) else mp.eigsy)(mp.matrix(a.tolist()))
     order = sorted(range(len(a)), key=lambda k: values[k])
     v = np.array(vectors.tolist(), object).reshape(a.shape)[:, order]
     like = np.linalg.eigh(_floats(a), triangle)[1]
@@ -151,14 +155,28 @@ def _signed(columns: Any, like: Any) -> Any:
     return columns * signs
 
 
+def eig(a: Any) -> tuple[Any, Any]:
+    """In the order of NumPy's eigenvalues; columns of length 1, the entry that NumPy makes real real, of its sign."""
+    values, vectors = mp.eig(mp.matrix(a.tolist()))
+    columns = np.array(vectors.tolist(), object).reshape(a.shape).T
+    w, v = np.linalg.eig(_floats(a))
+    order = [int(np.argmin(np.abs(np.array(values, complex) - x))) for x in w]
+    found = np.empty_like(columns)
+    for k, j in enumerate(order):
+        m = int(np.argmax(np.abs(v[:, k])))
+        phase = columns[j][m] / abs(columns[j][m]) * float(np.sign(v[m, k].real))
+        found[:, k] = columns[j] / (phase * mp.sqrt(sum((abs(x) ** 2 for x in columns[j]), mpf(0))))
+    return np.array([values[j] for j in order], object) + mp.mpc(0), found
+
+
 def svd(a: Any, *, full_matrices: bool) -> tuple[Any, Any, Any]:
-    """Of a real matrix with singular values that differ, thin or square."""
+    """Of a matrix with singular values that differ, thin or square; of a complex one the values alone are defined."""
     if a.shape[0] < a.shape[1]:
-        u, s, vh = svd(a.T, full_matrices=full_matrices)
+        u, s, vh = svd(adjoint(a), full_matrices=full_matrices)
         u0 = np.linalg.svd(_floats(a), full_matrices=False)[0]
         signs = np.where(np.sum(_floats(vh.T) * u0, axis=0) < 0, -1, 1)
         return vh.T * signs, s, (u * signs).T
-    squares, v = eigh(a.T @ a, triangle="L")
+    squares, v = eigh(adjoint(a) @ a, triangle="L")
     s, v = np.frompyfunc(mp.sqrt, 1, 1)(squares[::-1]), v[:, ::-1]
     v = _signed(v, np.linalg.svd(_floats(a), full_matrices=False)[2].T)
     return a @ v / s, s, v.T
@@ -242,6 +260,8 @@ MATRICES: dict[str, Callable[..., Any]] = {
     "triangular_solve": stacked(triangular_solve),
     "cholesky": stacked(cholesky),
     "eigh": stacked(eigh),
+    "eig": stacked(eig),
+    "phase_checked": lambda m, squares: m,
     "svd": stacked(svd),
     "qr": stacked(qr),
     "pinv": stacked(pinv),

@@ -83,11 +83,11 @@ class ArrayMethods(Operand):
 
     @property
     def real(self) -> Any:
-        return complex_parts.real(self) if self.aval.dtype.kind == "c" else self
+        return table.FUNCTIONS[np.real](self) if self.aval.dtype.kind == "c" else self
 
     @property
     def imag(self) -> Any:
-        return complex_parts.imag(self)
+        return table.FUNCTIONS[np.imag](self)
 
     # ---- dispatch -----------------------------------------------------------------------
 

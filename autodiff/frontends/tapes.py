@@ -17,7 +17,7 @@ class _Recording(threading.local):
         self.tapes: list[Any] = []
 
 
-_recording = _Recording()
+RECORDING = _Recording()
 
 
 class _Busy:
@@ -46,14 +46,14 @@ clock = _Clock()
 
 def active() -> list[Any]:
     """The tapes recording in this thread."""
-    return _recording.tapes
+    return RECORDING.tapes
 
 
 def start(tape: Any) -> list[Any]:
     """Let a tape record in this thread; returns where it is listed, for `stop`."""
-    _recording.tapes.append(tape)
+    RECORDING.tapes.append(tape)
     busy.count += 1
-    return _recording.tapes
+    return RECORDING.tapes
 
 
 def stop(tape: Any, among: list[Any]) -> None:
@@ -66,6 +66,6 @@ def stop(tape: Any, among: list[Any]) -> None:
 def note(instr: Instr) -> bool:
     """Offer an instruction to the recording tapes; whether any took it."""
     taken = False
-    for tape in _recording.tapes:
+    for tape in RECORDING.tapes:
         taken = tape.offer(instr) or taken
     return taken

@@ -20,7 +20,7 @@ from autodiff.errors import DTypeError, InternalError
 from autodiff.ir.aval import ArrayAval, interned
 from autodiff.ir.core import Block, Instr, Literal, Op, Operand, Params, Value
 
-_FLOAT64 = np.dtype(np.float64)
+_FLOAT64, _FLOAT32 = np.dtype(np.float64), np.dtype(np.float32)
 _PYTHON_DTYPES = {
     bool: np.dtype(np.bool_),
     int: np.dtype(np.int64),
@@ -36,6 +36,9 @@ class Emitter(Protocol):
     def emit(self, op: Any, operands: tuple[Operand, ...], params: Params) -> tuple[Any, ...]: ...
 
     def lift(self, x: object) -> Operand: ...
+
+    def known(self, op: Any, args: tuple[Any, ...], params: Params) -> Any:
+        """The result of a use of an op like one before, or None: a short cut of `emit`."""
 
 
 class _Current(threading.local):
@@ -94,6 +97,11 @@ def infer(op: Op, operands: tuple[Operand, ...], params: Params) -> tuple[ArrayA
 def literal(value: bool | int | float | complex | np.generic, dtype: np.dtype | None = None) -> Literal:
     """A literal of the given dtype (default: NumPy's for the Python type)."""
     number: Any = value
+    if type(value) is float:  # most are, and a recorded op has two microseconds
+        if dtype is None or dtype is _FLOAT64:
+            return Literal(value, _scalar_aval(_FLOAT64))
+        if dtype is _FLOAT32:
+            return Literal(float(np.float32(value)), _scalar_aval(_FLOAT32))
     if isinstance(value, np.generic):
         dtype, number = dtype or value.dtype, value.item()
     dtype = dtype or _PYTHON_DTYPES[type(number)]
@@ -115,6 +123,9 @@ class Builder:
         names = tuple(hints) or ("",) * len(avals)
         self.params: tuple[Value, ...] = tuple(map(Value, avals, names))
         self.instrs: list[Instr] = []
+
+    def known(self, op: Any, args: tuple[Any, ...], params: Params) -> None:
+        """No short cut."""
 
     def lift(self, x: object) -> Operand:
         if isinstance(x, Operand):

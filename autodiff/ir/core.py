@@ -59,7 +59,6 @@ class Operand:
     aval: ArrayAval
     weak: bool = False  # a Python scalar: takes the dtype of what it meets (NEP 50)
     storage: Any = None  # of an array that was written to, or is a view: what it holds now (frontends/surface/storage)
-    storage: Any = None  # of an array that was written to, or is a view: what it holds now (frontends/surface/storage)
 
     def __add__(self, other: Any) -> Any:
         return OPERATORS["add"](self, other)

@@ -21,10 +21,12 @@ from autodiff.ops.families import (
     equal,
     logical_and,
     logical_not,
-    logical_or,
     mul,
     neg,
     select,
+)
+from autodiff.ops.families import (
+    logical_or as logical_or,
 )
 from autodiff.ops.promotion import Kinds, bool_types, check_numbers, common_types
 

@@ -23,6 +23,7 @@ from autodiff.ops.op import Call, Example
 from autodiff.ops.transcendental import arctan2, hypot
 
 _Z, _REAL = np.array([[1 + 2j, -0.5j], [3.0, -1 - 1j]]), (2, 2)
+_LONG = np.linspace(-1.0, 1.0, 12) + 1j * np.linspace(2.0, -0.5, 12)
 
 
 def part_dtype(dtype: np.dtype) -> np.dtype:
@@ -61,7 +62,7 @@ real = Call(
     axes=lambda d, operands, result: operands[0],
     batching=leading,
     takes_complex=True,
-    examples=(Example((_Z,)), Example((np.complex64(1 - 2j),))),
+    examples=(Example((_Z,)), Example((np.complex64(1 - 2j),)), Example((_LONG,))),
 )
 imag = Call(
     "imag",
@@ -72,7 +73,7 @@ imag = Call(
     axes=lambda d, operands, result: operands[0],
     batching=leading,
     takes_complex=True,
-    examples=(Example((_Z,)), Example((np.complex64(1 - 2j),))),
+    examples=(Example((_Z,)), Example((np.complex64(1 - 2j),)), Example((_LONG,))),
 )
 combine = Call(
     "complex",
@@ -82,7 +83,7 @@ combine = Call(
     tangent=_both,
     axes=lambda d, operands, result: d.join_all(operands),
     batching=leading,
-    examples=(Example((_REAL, _REAL)), Example(((), ()))),
+    examples=(Example((_REAL, _REAL)), Example(((), ())), Example(((12,), (12,)))),
 )
 
 

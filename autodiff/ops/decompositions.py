@@ -14,6 +14,10 @@ sums of singular values too: where both are zero.
 
 A loss of the eigenvalues or singular values alone never divides.
 
+*Complex matrices.* All of this with the adjoint in place of the transpose. The diagonals of the factors of
+`cholesky` and `qr` are real, which determines them. The eigenvectors and singular vectors are determined up to
+phases (see `ops.phases`).
+
 References: Giles 2008, "An extended collection of matrix derivative results"; Murray 2016,
 "Differentiation of the Cholesky decomposition"; Townsend 2016, "Differentiating the singular value
 decomposition"; Walter and Lehmann 2012, "Algorithmic differentiation of linear algebra functions";
@@ -31,10 +35,12 @@ from autodiff.errors import LinearAlgebraError, NotDifferentiableError
 from autodiff.ir.aval import ArrayAval
 from autodiff.ops.arithmetic import absolute, sub
 from autodiff.ops.batching import leading
+from autodiff.ops.complex_numbers import is_complex, real_part
 from autodiff.ops.contraction import swap
-from autodiff.ops.families import add, broadcast_to, equal, logical_or, mul, neg, select
+from autodiff.ops.families import add, broadcast_to, conjugate, equal, mul, neg, select
 from autodiff.ops.linear_solve import triangular_solve
 from autodiff.ops.matrices import (
+    adjoint,
     as_column,
     as_row,
     check_matrices,
@@ -50,12 +56,14 @@ from autodiff.ops.matrices import (
     on_diagonal,
     plus,
     product,
+    real_dtype,
     reciprocal_unless,
     same_square,
     square_axes,
 )
 from autodiff.ops.movement import concatenate, pad, slice_axis
 from autodiff.ops.op import Active, BadExample, Call, Example
+from autodiff.ops.phases import phase_free
 from autodiff.ops.reduction import reduce_max
 
 _NOT_SQUARE = BadExample(((2, 3),), {}, LinearAlgebraError, ("(2, 3)",))
@@ -74,17 +82,18 @@ def _half_lower(x: Any) -> Any:
 
 
 def _cholesky_rule(ct: Any, y: Any, operands: Sequence[Any], active: Active) -> list[Any]:
-    inner = _half_lower(product(swap(y), ct))
-    half = _solve_lower(y, inner, transposed=True)
-    return [hermitian(swap(_solve_lower(y, swap(half), transposed=True)))]
+    inner, l = _half_lower(product(adjoint(y), ct)), conjugate(y)
+    half = _solve_lower(l, inner, transposed=True)
+    return [hermitian(adjoint(_solve_lower(l, adjoint(half), transposed=True)))]
 
 
 def _cholesky_tangent(tangents: Sequence[Any], y: Any, operands: Sequence[Any]) -> Any:
     half = _solve_lower(y, hermitian(tangents[0]))
-    return product(y, _half_lower(_solve_lower(y, swap(half))))
+    return product(y, _half_lower(_solve_lower(y, adjoint(half))))
 
 
 _DEFINITE = (definite(3, 3), definite(1, 1), definite(2, 3, 3), definite(12, 12), np.zeros((0, 0)), np.zeros((0, 2, 2)))
+_HERMITIAN = definite(3, 3) + 0.3j * (np.tri(3) - np.tri(3).T)
 
 cholesky = Call(
     "cholesky",
@@ -95,7 +104,8 @@ cholesky = Call(
     types=matrix_types,
     axes=square_axes,
     batching=leading,
-    examples=tuple(Example((a,)) for a in _DEFINITE),
+    takes_complex=True,
+    examples=tuple(Example((a,)) for a in (*_DEFINITE, _HERMITIAN)),
     errors=(_NOT_SQUARE, _NO_MATRIX),
 )
 
@@ -119,7 +129,7 @@ def _inverse_differences(w: Any) -> Any:
 
 def _eigh_shape(a: ArrayAval, *, triangle: str) -> tuple[ArrayAval, ArrayAval]:
     check_square("eigh", a)
-    return ArrayAval(a.shape[:-1], a.dtype), a
+    return ArrayAval(a.shape[:-1], real_dtype(a.dtype)), a
 
 
 def _eigh_rule(cts: Any, ys: Any, operands: Sequence[Any], active: Active, *, triangle: str) -> list[Any]:
@@ -128,16 +138,17 @@ def _eigh_rule(cts: Any, ys: Any, operands: Sequence[Any], active: Active, *, tr
         return [None]
     inner = None if ct_w is None else embedded(ct_w)
     if ct_v is not None:
-        inner = plus(inner, mul(_inverse_differences(w), product(swap(v), ct_v)))
-    return [hermitian(product(v, inner, swap(v)))]
+        turned = phase_free(product(adjoint(v), ct_v), ct_v)
+        inner = plus(inner, mul(_inverse_differences(w), turned))
+    return [hermitian(product(v, inner, adjoint(v)))]
 
 
 def _eigh_tangent(tangents: Sequence[Any], ys: Any, operands: Sequence[Any], *, triangle: str) -> tuple[Any, Any]:
     w, v = ys
     if not v.aval.size:
         return None, None
-    inner = product(swap(v), hermitian(tangents[0]), v)
-    return diagonal(inner), product(v, mul(_inverse_differences(w), inner))
+    inner = product(adjoint(v), hermitian(tangents[0]), v)
+    return real_part(diagonal(inner)), product(v, mul(_inverse_differences(w), inner))
 
 
 eigh = Call(
@@ -148,6 +159,7 @@ eigh = Call(
     tangent=_eigh_tangent,
     types=matrix_types,
     batching=leading,
+    takes_complex=True,
     examples=(*(Example((a,), {"triangle": "L"}) for a in _DEFINITE), Example((_DEFINITE[0],), {"triangle": "U"})),
     errors=(_NOT_SQUARE._replace(params={"triangle": "L"}), _NO_MATRIX._replace(params={"triangle": "L"})),
 )
@@ -160,13 +172,13 @@ def _svd_shape(a: ArrayAval, *, full_matrices: bool) -> tuple[ArrayAval, ArrayAv
     *lead, m, n = a.shape
     k = min(m, n)
     left, right = (m, n) if full_matrices else (k, k)
-    shapes = ((*lead, m, left), (*lead, k), (*lead, right, n))
-    return tuple(ArrayAval(s, a.dtype) for s in shapes)  # type: ignore[return-value]
+    s = ArrayAval((*lead, k), real_dtype(a.dtype))
+    return ArrayAval((*lead, m, left), a.dtype), s, ArrayAval((*lead, right, n), a.dtype)
 
 
 def _svd_factors(ys: Any, vectors: bool, full_matrices: bool) -> tuple[Any, Any, Any]:
     """u, s, v of the reduced decomposition; derivatives of further vectors are refused."""
-    u, s, v = ys[0], ys[1], swap(ys[2])
+    u, s, v = ys[0], ys[1], adjoint(ys[2])
     k = s.aval.shape[-1]
     if full_matrices and u.aval.shape[-1] != v.aval.shape[-1]:
         if vectors:
@@ -180,13 +192,12 @@ def _svd_factors(ys: Any, vectors: bool, full_matrices: bool) -> tuple[Any, Any,
 
 
 def _inverse_gaps(s: Any) -> tuple[Any, Any]:
-    """1 / (s_j - s_i) and 1 / (s_j + s_i), 0 on the diagonal and where they do not exist."""
+    """1 / (s_j - s_i), 0 on the diagonal, and 1 / (s_j + s_i); 0 where they do not exist."""
     gap, nothing = _differences(s)
     n = s.aval.shape[-1]
     total = add(broadcast_to(as_column(s), gap.aval.shape), as_row(s))
     size = reduce_max(s, axes=(s.aval.ndim - 1,)) * (n * float(np.finfo(s.aval.dtype).eps))
-    zero = logical_or(total <= as_column(as_column(size)), on_diagonal(gap))
-    return reciprocal_unless(nothing, gap), reciprocal_unless(zero, total)
+    return reciprocal_unless(nothing, gap), reciprocal_unless(total <= as_column(as_column(size)), total)
 
 
 def _inverse_values(s: Any) -> Any:
@@ -196,7 +207,7 @@ def _inverse_values(s: Any) -> Any:
 
 def _beyond(basis: Any, x: Any) -> Any:
     """The part of the columns of x outside of the span of the basis; None where the span is everything."""
-    return None if basis.aval.shape[-1] == basis.aval.shape[-2] else sub(x, product(basis, swap(basis), x))
+    return None if basis.aval.shape[-1] == basis.aval.shape[-2] else sub(x, product(basis, adjoint(basis), x))
 
 
 def _svd_rule(cts: Any, ys: Any, operands: Sequence[Any], active: Active, *, full_matrices: bool) -> list[Any]:
@@ -204,17 +215,17 @@ def _svd_rule(cts: Any, ys: Any, operands: Sequence[Any], active: Active, *, ful
     if not operands[0].aval.size:
         return [None]
     u, s, v = _svd_factors(ys, ct_u is not None or ct_vh is not None, full_matrices)
-    ct_v = None if ct_vh is None else swap(ct_vh)
+    ct_v = None if ct_vh is None else adjoint(ct_vh)
     inner = None if ct_s is None else embedded(ct_s)
     if ct_u is not None or ct_v is not None:
         inner = plus(inner, _turned(u, s, v, ct_u, ct_v))
-    ct_a = product(u, inner, swap(v))
+    ct_a = product(u, inner, adjoint(v))
     outside_u = None if ct_u is None else _beyond(u, mul(ct_u, _inverse_values(s)))
     outside_v = None if ct_v is None else _beyond(v, mul(ct_v, _inverse_values(s)))
     if outside_u is not None:
-        ct_a = add(ct_a, product(outside_u, swap(v)))
+        ct_a = add(ct_a, product(outside_u, adjoint(v)))
     if outside_v is not None:
-        ct_a = add(ct_a, product(u, swap(outside_v)))
+        ct_a = add(ct_a, product(u, adjoint(outside_v)))
     return [ct_a]
 
 
@@ -225,11 +236,11 @@ def _turned(u: Any, s: Any, v: Any, ct_u: Any, ct_v: Any) -> Any:
     D = 1 / (s_j - s_i) and H = 1 / (s_j + s_i).
     """
     d, h = _inverse_gaps(s)
-    m = None if ct_u is None else product(swap(u), ct_u)
-    n = None if ct_v is None else product(swap(v), ct_v)
-    even = mul(d, plus(m, n))
+    m = None if ct_u is None else product(adjoint(u), ct_u)
+    n = None if ct_v is None else product(adjoint(v), ct_v)
+    even = mul(d, phase_free(plus(m, n), *(ct for ct in (ct_u, ct_v) if ct is not None)))
     odd = mul(h, m if n is None else neg(n) if m is None else sub(m, n))
-    return mul(add(add(even, swap(even)), sub(odd, swap(odd))), 0.5)
+    return mul(add(add(even, adjoint(even)), sub(odd, adjoint(odd))), 0.5)
 
 
 def _svd_tangent(tangents: Sequence[Any], ys: Any, operands: Sequence[Any], *, full_matrices: bool) -> tuple[Any, ...]:
@@ -237,15 +248,16 @@ def _svd_tangent(tangents: Sequence[Any], ys: Any, operands: Sequence[Any], *, f
         return None, None, None
     square = ys[0].aval.shape[-1] == ys[2].aval.shape[-1]
     u, s, v = _svd_factors(ys, False, full_matrices)
-    p = product(swap(u), tangents[0], v)
+    p = product(adjoint(u), tangents[0], v)
+    t_s = real_part(diagonal(p))
     if full_matrices and not square:
-        return None, diagonal(p), None
+        return None, t_s, None
     d, h = _inverse_gaps(s)
-    even, odd = mul(mul(d, add(p, swap(p))), 0.5), mul(mul(h, sub(p, swap(p))), 0.5)
+    even, odd = mul(mul(d, add(p, adjoint(p))), 0.5), mul(mul(h, sub(p, adjoint(p))), 0.5)
     t_u, t_v = product(u, add(even, odd)), product(v, sub(even, odd))
     outside_u = _beyond(u, mul(product(tangents[0], v), _inverse_values(s)))
-    outside_v = _beyond(v, mul(product(swap(tangents[0]), u), _inverse_values(s)))
-    return plus(t_u, outside_u), diagonal(p), swap(plus(t_v, outside_v))
+    outside_v = _beyond(v, mul(product(adjoint(tangents[0]), u), _inverse_values(s)))
+    return plus(t_u, outside_u), t_s, adjoint(plus(t_v, outside_v))
 
 
 _RECTANGLES = (
@@ -258,6 +270,7 @@ _RECTANGLES = (
     np.zeros((0, 0)),
     np.zeros((0, 2, 2)),
 )
+_COMPLEX = tuple(general(*shape) + 1j * general(*shape, 1)[..., 0] for shape in ((3, 2), (2, 3), (2, 2)))
 
 svd = Call(
     "svd",
@@ -267,6 +280,7 @@ svd = Call(
     tangent=_svd_tangent,
     types=matrix_types,
     batching=leading,
+    takes_complex=True,
     examples=tuple(Example((a,), {"full_matrices": False}) for a in _RECTANGLES),
     errors=(_NO_MATRIX._replace(params={"full_matrices": False}),),
 )
@@ -301,16 +315,21 @@ def _upper_solve(r: Any, b: Any, transposed: bool = False) -> Any:
     return triangular_solve(r, b, is_lower=False, transposed=transposed, unit=False)
 
 
+def _real_diagonal(x: Any) -> Any:
+    """`x` without the imaginary part of its diagonal: that of r is real."""
+    return select(on_diagonal(x), real_part(x), x) if is_complex(x) else x
+
+
 def _qr_tall(q: Any, r: Any, ct_q: Any, ct_r: Any) -> Any:
     """The cotangent of a tall or square matrix (Walter and Lehmann)."""
     m = plus(
-        None if ct_r is None else product(r, swap(ct_r)),
-        None if ct_q is None else neg(product(swap(ct_q), q)),
+        None if ct_r is None else product(r, adjoint(ct_r)),
+        None if ct_q is None else neg(product(adjoint(ct_q), q)),
     )
     below = lower(m, strict=True)
-    mirrored = lower(m) + swap(below)
+    mirrored = _real_diagonal(lower(m)) + adjoint(below)
     inner = plus(ct_q, product(q, mirrored))
-    return swap(_upper_solve(r, swap(inner)))
+    return adjoint(_upper_solve(r, adjoint(inner)))
 
 
 def _qr_rule(cts: Any, ys: Any, operands: Sequence[Any], active: Active, *, complete: bool) -> list[Any]:
@@ -331,17 +350,16 @@ def _qr_rule(cts: Any, ys: Any, operands: Sequence[Any], active: Active, *, comp
         none = (0,) * ct_x.aval.ndim
         return [pad(ct_x, low=none, high=(*none[:-1], n - m), interior=none)]
     ct_w = _columns(ct_r, m, n)
-    ct_x = _qr_tall(q, v, plus(ct_q, product(y, swap(ct_w))), _columns(ct_r, 0, m))
+    ct_x = _qr_tall(q, v, plus(ct_q, product(y, adjoint(ct_w))), _columns(ct_r, 0, m))
     return [concatenate(ct_x, product(q, ct_w), axis=ct_x.aval.ndim - 1)]
 
 
 def _qr_tall_tangent(t: Any, q: Any, r: Any) -> tuple[Any, Any]:
-    """q and r of a tall or square matrix: q' dq is antisymmetric and dr is upper triangular."""
+    """q and r of a tall or square matrix: q' dq is antihermitian; dr is upper triangular, of real diagonal."""
     over_r = swap(_upper_solve(r, swap(t), transposed=True))
-    inner = product(swap(q), over_r)
-    below = lower(inner, strict=True)
-    turn = sub(below, swap(below))
-    return sub(over_r, product(q, sub(inner, turn))), product(sub(inner, turn), r)
+    inner = product(adjoint(q), over_r)
+    scaled = _real_diagonal(upper(inner)) + adjoint(lower(inner, strict=True))
+    return sub(over_r, product(q, scaled)), product(scaled, r)
 
 
 def _qr_tangent(tangents: Sequence[Any], ys: Any, operands: Sequence[Any], *, complete: bool) -> tuple[Any, Any]:
@@ -356,7 +374,7 @@ def _qr_tangent(tangents: Sequence[Any], ys: Any, operands: Sequence[Any], *, co
     if m >= n:
         return _qr_tall_tangent(t, q, r)
     t_q, t_v = _qr_tall_tangent(_columns(t, 0, m), q, _columns(r, 0, m))
-    t_w = add(product(swap(t_q), _columns(operands[0], m, n)), product(swap(q), _columns(t, m, n)))
+    t_w = add(product(adjoint(t_q), _columns(operands[0], m, n)), product(adjoint(q), _columns(t, m, n)))
     return t_q, concatenate(t_v, t_w, axis=t_v.aval.ndim - 1)
 
 
@@ -368,8 +386,9 @@ qr = Call(
     tangent=_qr_tangent,
     types=matrix_types,
     batching=leading,
+    takes_complex=True,
     examples=(
-        *(Example((a,), {"complete": False}) for a in _RECTANGLES),
+        *(Example((a,), {"complete": False}) for a in (*_RECTANGLES, *_COMPLEX)),
         Example((_RECTANGLES[0],), {"complete": True}),
     ),
     errors=(_NO_MATRIX._replace(params={"complete": False}),),

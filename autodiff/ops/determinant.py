@@ -2,7 +2,7 @@
 
 The gradient of det is the matrix of cofactors, det(A) inv(A).T where A is regular. It is defined
 for every matrix, and so is computed here from singular values without dividing by any: with
-A = U S V', cof(A) = det(U) det(V) U cof(S) V', and the cofactors of a diagonal matrix are products
+A = U S V', cof(A) = det(U) det(V') conj(U cof(S) V'), and the cofactors of a diagonal matrix are products
 of all but one of its entries. The derivative of the cofactors is done in the same way, with
 products of all but two (their limits are exact: entry i, k of d cof(S) is -P_ki times the product of
 the others, where P = U' dA V). Third and higher derivatives go through `inv` and need a regular matrix.
@@ -19,17 +19,21 @@ from autodiff.errors import LinearAlgebraError
 from autodiff.ir.aval import ArrayAval
 from autodiff.ops.arithmetic import sub
 from autodiff.ops.batching import leading
+from autodiff.ops.complex_numbers import combine, imag, is_complex, real
 from autodiff.ops.contraction import swap
-from autodiff.ops.families import add, mul, reduce_sum, zeros_like
+from autodiff.ops.families import add, conjugate, mul, neg, reduce_sum, zeros_like
 from autodiff.ops.linear_solve import inv
 from autodiff.ops.matrices import (
+    adjoint,
     as_column,
     check_square,
     check_stacks,
+    general,
     guarded,
     matrix_types,
     plus,
     product,
+    real_dtype,
     regular,
     same_square,
     square_axes,
@@ -58,9 +62,10 @@ def _all_but_two(s: Any) -> Any:
 
 
 def _rotations(a: Any) -> tuple[Any, Any, Any, Any]:
-    """The singular value decomposition, and det(U) det(V), which is 1 or -1."""
+    """The singular value decomposition, and det(U) det(V'), which is 1 or -1 for real matrices."""
     u, s, vh = np.linalg.svd(a)
-    return u, s, vh, np.rint(np.linalg.det(u) * np.linalg.det(vh)).astype(a.dtype)[..., None, None]
+    turn = np.linalg.det(u) * np.linalg.det(vh)
+    return u, s, vh, (turn if a.dtype.kind == "c" else np.rint(turn)).astype(a.dtype)[..., None, None]
 
 
 def _cofactor_numpy(a: Any) -> Any:
@@ -70,7 +75,7 @@ def _cofactor_numpy(a: Any) -> Any:
     if found is not None:
         return found
     u, s, vh, turn = _rotations(a)
-    return turn * ((u * _all_but_one(s)[..., None, :]) @ vh)
+    return turn * np.conj((u * _all_but_one(s)[..., None, :]) @ vh)
 
 
 def _by_inverse(a: Any) -> Any:
@@ -89,12 +94,12 @@ def _cofactor_change_numpy(a: Any, e: Any) -> Any:
     if not a.size:
         return np.zeros(a.shape, a.dtype)
     u, s, vh, turn = _rotations(a)
-    p = np.swapaxes(u, -1, -2) @ e @ np.swapaxes(vh, -1, -2)
+    p = np.conj(np.swapaxes(u, -1, -2)) @ e @ np.conj(np.swapaxes(vh, -1, -2))
     others = _all_but_two(s)
     change = -others * np.swapaxes(p, -1, -2)
     diagonal = (others @ np.diagonal(p, 0, -2, -1)[..., None])[..., 0]
     change[..., *np.diag_indices(s.shape[-1])] = diagonal
-    return turn * (u @ change @ vh)
+    return turn * (np.conj(u) @ change @ np.conj(vh))
 
 
 def _third(a: Any, e: Any, ct: Any) -> Any:
@@ -128,7 +133,7 @@ def _pair(a: ArrayAval, e: ArrayAval) -> ArrayAval:
 
 
 def _change_rule(ct: Any, y: Any, operands: Sequence[Any], active: Active) -> list[Any]:
-    a, e = operands
+    a, e = (conjugate(x) for x in operands)
     return [_third(a, e, ct) if active[0] else None, cofactor_change(a, ct) if active[1] else None]
 
 
@@ -141,6 +146,7 @@ def _change_tangent(tangents: Sequence[Any], y: Any, operands: Sequence[Any]) ->
 
 
 _SQUARE = (regular(3, 3), regular(1, 1), regular(2, 2, 2), regular(12, 12) / 6, np.zeros((0, 0)), np.zeros((0, 2, 2)))
+_COMPLEX = regular(3, 3) + 0.5j * general(3, 3)
 _SINGULAR = (np.array([[1.0, 2.0], [2.0, 4.0]]), np.diag([1.0, 0.0, 0.0]) + 0.0, np.zeros((2, 2)))
 
 # d cof(a) in the direction e; symmetric as a bilinear form: <f, change(a, e)> = <e, change(a, f)>.
@@ -153,7 +159,8 @@ cofactor_change = Call(
     types=matrix_types,
     axes=square_axes,
     batching=leading,
-    examples=tuple(Example((a, regular(*a.shape, seed=3))) for a in _SQUARE),
+    takes_complex=True,
+    examples=tuple(Example((a, regular(*a.shape, seed=3).astype(a.dtype))) for a in (*_SQUARE, _COMPLEX)),
     errors=(
         BadExample(((2, 3), (2, 3)), {}, LinearAlgebraError, ("(2, 3)",)),
         BadExample(((2, 2), (3, 3)), {}, LinearAlgebraError, ("(2, 2)", "(3, 3)")),
@@ -163,12 +170,13 @@ cofactor = Call(
     "cofactor",
     guarded("cofactor", _cofactor_numpy),
     same_square("cofactor"),
-    rule=lambda ct, y, operands, active: [cofactor_change(operands[0], ct)],
+    rule=lambda ct, y, operands, active: [cofactor_change(conjugate(operands[0]), ct)],
     tangent=lambda tangents, y, operands: cofactor_change(operands[0], tangents[0]),
     types=matrix_types,
     axes=square_axes,
     batching=leading,
-    examples=tuple(Example((a,)) for a in _SQUARE),
+    takes_complex=True,
+    examples=tuple(Example((a,)) for a in (*_SQUARE, _COMPLEX)),
     errors=(BadExample(((2, 3),), {}, LinearAlgebraError, ("(2, 3)",)),),
 )
 
@@ -188,23 +196,41 @@ det = Call(
     "det",
     guarded("det", np.linalg.det),
     _number,
-    rule=lambda ct, y, operands, active: [mul(as_column(as_column(ct)), cofactor(operands[0]))],
+    rule=lambda ct, y, operands, active: [mul(as_column(as_column(ct)), conjugate(cofactor(operands[0])))],
     tangent=lambda tangents, y, operands: _entry_sum(mul(cofactor(operands[0]), tangents[0])),
     types=matrix_types,
     batching=leading,
-    examples=tuple(Example((a,)) for a in (*_SQUARE, *_SINGULAR)),
+    takes_complex=True,
+    examples=tuple(Example((a,)) for a in (*_SQUARE, *_SINGULAR, _COMPLEX)),
     errors=(BadExample(((2, 3),), {}, LinearAlgebraError, ("(2, 3)",)),),
 )
 
 
 def _sign_and_log(a: ArrayAval) -> tuple[ArrayAval, ArrayAval]:
     check_square("slogdet", a)
-    return ArrayAval(a.shape[:-2], a.dtype), ArrayAval(a.shape[:-2], a.dtype)
+    return ArrayAval(a.shape[:-2], a.dtype), ArrayAval(a.shape[:-2], real_dtype(a.dtype))
 
 
 def _slogdet_rule(cts: Any, ys: Any, operands: Sequence[Any], active: Active) -> list[Any]:
-    # The sign is flat; at a singular matrix the logarithm is -inf, and `inv` says that there is no slope.
-    return [None if cts[1] is None else mul(as_column(as_column(cts[1])), swap(inv(operands[0])))]
+    # A real sign is flat; at a singular matrix the logarithm is -inf, and `inv` says that there is no slope.
+    ct = _log_cotangent(*cts, ys[0]) if is_complex(operands[0]) else cts[1]
+    return [None if ct is None else mul(as_column(as_column(ct)), adjoint(inv(operands[0])))]
+
+
+def _log_cotangent(ct_sign: Any, ct_log: Any, sign: Any) -> Any:
+    """The cotangent of the complex logarithm: log(abs(det)) is its real part, and the sign exp of its imaginary one."""
+    turned = None if ct_sign is None else neg(imag(mul(conjugate(ct_sign), sign)))
+    if turned is None:
+        return None if ct_log is None else combine(ct_log, zeros_like(ct_log.aval))
+    return combine(zeros_like(turned.aval) if ct_log is None else ct_log, turned)
+
+
+def _slogdet_tangent(tangents: Sequence[Any], ys: Any, operands: Sequence[Any]) -> tuple[Any, Any]:
+    t = _entry_sum(mul(swap(inv(operands[0])), tangents[0]))
+    if not is_complex(t):
+        return None, t
+    angle = imag(t)
+    return mul(ys[0], combine(zeros_like(angle.aval), angle)), real(t)
 
 
 slogdet = Call(
@@ -212,9 +238,10 @@ slogdet = Call(
     guarded("slogdet", lambda a: tuple(np.linalg.slogdet(a))),
     _sign_and_log,
     rule=_slogdet_rule,
-    tangent=lambda tangents, ys, operands: (None, _entry_sum(mul(swap(inv(operands[0])), tangents[0]))),
+    tangent=_slogdet_tangent,
     types=matrix_types,
     batching=leading,
-    examples=tuple(Example((a,)) for a in _SQUARE),
+    takes_complex=True,
+    examples=tuple(Example((a,)) for a in (*_SQUARE, _COMPLEX)),
     errors=(BadExample(((2, 3),), {}, LinearAlgebraError, ("(2, 3)",)),),
 )

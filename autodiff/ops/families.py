@@ -475,7 +475,7 @@ conj = Call(
     axes=lambda d, operands, result: operands[0],
     batching=lambda op, operands, batched, params: applied(op, operands, params),
     takes_complex=True,
-    examples=(Example((np.array([1 + 2j, -0.5j, 3.0]),)),),
+    examples=(Example((np.array([1 + 2j, -0.5j, 3.0]),)), Example((np.linspace(-1.0, 1.0, 12) + 0.5j,))),
 )
 broadcast = Movement(
     "broadcast",

@@ -20,6 +20,7 @@ from autodiff.errors import LinearAlgebraError
 from autodiff.ir.aval import ArrayAval
 from autodiff.ops.arithmetic import sub
 from autodiff.ops.batching import leading
+from autodiff.ops.complex_numbers import real_part
 from autodiff.ops.decompositions import svd
 from autodiff.ops.families import add, mul
 from autodiff.ops.matrices import (
@@ -34,12 +35,14 @@ from autodiff.ops.matrices import (
     one_by_one,
     plus,
     product,
+    real_dtype,
     restacked,
 )
 from autodiff.ops.op import Active, BadExample, Call, Example
 
 _RANK_ONE = np.array([[1.0, 2.0], [2.0, 4.0], [-1.0, -2.0]])
 _TALL, _WIDE, _SQUARE = general(3, 2), general(2, 3), general(3, 3)
+_SLANTED = _TALL + 1j * _SQUARE[:, :2]
 
 
 def _transposed(a: ArrayAval, *, rcond: float) -> ArrayAval:
@@ -75,7 +78,7 @@ pinv = Call(
     takes_complex=True,
     examples=tuple(
         Example((a,), {"rcond": 1e-15})
-        for a in (_TALL, _WIDE, _SQUARE, general(2, 3, 2), general(12, 10), np.zeros((0, 2)))
+        for a in (_TALL, _WIDE, _SQUARE, general(2, 3, 2), general(12, 10), np.zeros((0, 2)), _SLANTED)
     ),
     errors=(BadExample(((3,),), {"rcond": 1e-15}, LinearAlgebraError, ("(3,)",)),),
 )
@@ -93,7 +96,7 @@ def _lstsq_shape(a: ArrayAval, b: ArrayAval, *, rcond: float) -> tuple[ArrayAval
     return (
         ArrayAval((*lead, n, b.shape[-1]), a.dtype),
         ArrayAval(tuple(lead), np.dtype(np.int64)),
-        ArrayAval((*lead, min(m, n)), a.dtype),
+        ArrayAval((*lead, min(m, n)), real_dtype(a.dtype)),
     )
 
 
@@ -105,7 +108,7 @@ def _lstsq_numpy(a: Any, b: Any, *, rcond: float) -> tuple[Any, Any, Any]:
     return (
         restacked([f[0] for f in found], stack, (n, b.shape[-1]), a.dtype),
         ranks[()],
-        restacked([f[3] for f in found], stack, (min(m, n),), a.dtype),
+        restacked([f[3] for f in found], stack, (min(m, n),), real_dtype(a.dtype)),
     )
 
 
@@ -131,7 +134,7 @@ def _lstsq_tangent(tangents: Sequence[Any], ys: Any, operands: Sequence[Any], *,
         return t_x, None, None
     t_x = plus(t_x, product(_pinv_tangent((t_a,), p, (a,), rcond=rcond), b))
     u, _, vh = svd(a, full_matrices=False)
-    return t_x, None, diagonal(product(adjoint(u), t_a, adjoint(vh)))
+    return t_x, None, real_part(diagonal(product(adjoint(u), t_a, adjoint(vh))))
 
 
 # Results: the solution of least norm, the rank, the singular values.
@@ -143,6 +146,7 @@ lstsq = Call(
     tangent=_lstsq_tangent,
     types=matrix_types,
     batching=leading,
+    takes_complex=True,
     examples=tuple(
         Example(arrays, {"rcond": 1e-15})
         for arrays in (
@@ -151,6 +155,7 @@ lstsq = Call(
             (_SQUARE, general(3, 2)),
             (general(2, 3, 2), general(2, 3, 2) + 1.0),
             (general(12, 10), general(12, 2)),
+            (_SLANTED, general(3, 1) + 1j * _TALL[:, 1:]),
         )
     ),
     errors=(

@@ -102,6 +102,7 @@ _SYSTEMS = (
     (np.zeros((0, 0)), np.zeros((0, 2))),
     (regular(2, 2), np.zeros((2, 0))),
     (np.zeros((0, 2, 2)), np.zeros((0, 2, 3))),
+    (regular(2, 2) + 0.5j * general(2, 2), general(2, 1) + 1j),
 )
 _BAD_SYSTEMS = (
     BadExample(((2, 3), (2, 1)), {}, LinearAlgebraError, ("(2, 3)",)),
@@ -204,6 +205,7 @@ triangular_solve = Call(
         Example(_SYSTEMS[0], {"is_lower": False, "transposed": False, "unit": False}),
         Example(_SYSTEMS[0], {"is_lower": True, "transposed": True, "unit": False}),
         Example(_SYSTEMS[2], {"is_lower": False, "transposed": True, "unit": True}),
+        Example(_SYSTEMS[-1], {"is_lower": False, "transposed": True, "unit": False}),
     ),
     errors=tuple(bad._replace(params=_LOWER) for bad in _BAD_SYSTEMS),
 )

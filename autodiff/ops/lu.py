@@ -15,9 +15,10 @@ from autodiff.errors import LinearAlgebraError
 from autodiff.ir.aval import ArrayAval
 from autodiff.ops.batching import leading
 from autodiff.ops.contraction import swap
-from autodiff.ops.families import add, broadcast_to, cast, equal, select
+from autodiff.ops.families import add, broadcast_to, cast, conjugate, equal, select
 from autodiff.ops.linear_solve import triangular_solve
 from autodiff.ops.matrices import (
+    adjoint,
     as_column,
     check_matrices,
     counted,
@@ -118,9 +119,9 @@ def _lu_rule(cts: Any, ys: Any, operands: Sequence[Any], active: Active) -> list
     if ct is None or not a.aval.size:
         return [None]
     below, above = unit_lower(packed), _upper(packed)
-    inner = add(lower(product(swap(below), ct), strict=True), upper(product(ct, swap(above))))
-    half = _lower_solve(below, inner, transposed=True)
-    ct_rows = swap(_upper_solve(above, swap(half)))
+    inner = add(lower(product(adjoint(below), ct), strict=True), upper(product(ct, adjoint(above))))
+    half = _lower_solve(conjugate(below), inner, transposed=True)
+    ct_rows = adjoint(_upper_solve(above, adjoint(half)))
     return [product(swap(exchanged(pivots, a.aval.shape[-2], a.aval.dtype)), ct_rows)]
 
 
@@ -156,10 +157,12 @@ lu = Call(
     tangent=_lu_tangent,
     types=matrix_types,
     batching=leading,
+    takes_complex=True,
     examples=tuple(
         Example((a,))
         for a in (
             regular(3, 3)[::-1].copy(),
+            regular(2, 2)[::-1] + 0.5j * general(2, 2),
             general(3, 2),
             general(2, 3),
             regular(1, 1),

@@ -20,6 +20,7 @@ from autodiff.errors import DTypeError, LinearAlgebraError
 from autodiff.ir.aval import ArrayAval, Shape
 from autodiff.ir.dims import Dims, DimShape
 from autodiff.ops.arithmetic import greater, greater_equal
+from autodiff.ops.complex_numbers import part_dtype
 from autodiff.ops.contraction import matmul, swap
 from autodiff.ops.families import add, broadcast, broadcast_to, conjugate, equal, full, mul, reduce_sum, reshape, select
 from autodiff.ops.promotion import Kinds, common
@@ -41,6 +42,11 @@ def matrix_types(kinds: Kinds) -> tuple[tuple[np.dtype, ...], np.dtype]:
     if dtype not in _TAKEN:
         raise DTypeError(f"does not take dtype {dtype}", "convert before: x.astype(np.float64)")
     return tuple(dtype for _ in kinds), dtype
+
+
+def real_dtype(dtype: np.dtype) -> np.dtype:
+    """The dtype of singular values, and of the eigenvalues of Hermitian matrices."""
+    return part_dtype(dtype) if dtype.kind == "c" else dtype
 
 
 def check_matrices(name: str, a: ArrayAval) -> None:

@@ -111,6 +111,7 @@ def _by_blocks(name: str, *examples: np.ndarray) -> Call:
         types=matrix_types,
         axes=square_axes,
         batching=leading,
+        takes_complex=True,
         examples=tuple(map(Example, zip(examples))),
         errors=_NOT_SQUARE,
     )
@@ -118,9 +119,10 @@ def _by_blocks(name: str, *examples: np.ndarray) -> Call:
 
 # Matrices of norm about 1; one that is not diagonalisable.
 _JORDAN = np.array([[0.5, 1.0], [0.0, 0.5]])
-_SOME = (general(3, 3), general(1, 1), general(2, 2, 2), _JORDAN, 0.2 * general(12, 12), np.zeros((0, 0)))
+_COMPLEX = np.array([[0.5 + 0.3j, 0.2], [-0.1j, 1.0 - 0.2j]])
+_SOME = (general(3, 3), general(1, 1), general(2, 2, 2), _JORDAN, 0.2 * general(12, 12), np.zeros((0, 0)), _COMPLEX)
 # Eigenvalues with positive real parts.
-_POSITIVE = (regular(3, 3), regular(1, 1), regular(2, 2, 2), _JORDAN, definite(12, 12), np.zeros((0, 0)))
+_POSITIVE = (regular(3, 3), regular(1, 1), regular(2, 2, 2), _JORDAN, definite(12, 12), np.zeros((0, 0)), _COMPLEX)
 
 expm = _by_blocks("expm", *_SOME)
 logm = _by_blocks("logm", *_POSITIVE)
@@ -150,15 +152,16 @@ def _one_sylvester(a: Any, b: Any, q: Any) -> Any:
     if not q.size:
         return np.zeros_like(q)
     linalg = importlib.import_module("scipy.linalg")
-    r, u = linalg.schur(a, output="real")
-    s, v = linalg.schur(b.T, output="real")
+    kind = "complex" if a.dtype.kind == "c" else "real"
+    r, u = linalg.schur(a, output=kind)
+    s, v = linalg.schur(b.conj().T, output=kind)
     (trsyl,) = linalg.get_lapack_funcs(("trsyl",), (r, s, q))
-    y, scale, info = trsyl(r, s, u.T @ q @ v, tranb="T")
+    y, scale, info = trsyl(r, s, u.conj().T @ q @ v, tranb="C")
     if info != 0:
         raise LinearAlgebraError(
             "solve_sylvester: an eigenvalue of a is the negative of an eigenvalue of b: the solution is not unique"
         )
-    return u @ (y / scale) @ v.T
+    return u @ (y / scale) @ v.conj().T
 
 
 def _sylvester_numpy(a: Any, b: Any, q: Any) -> Any:
@@ -189,6 +192,7 @@ solve_sylvester = Call(
     tangent=_sylvester_tangent,
     types=matrix_types,
     batching=leading,
+    takes_complex=True,
     examples=tuple(
         map(
             Example,
@@ -198,6 +202,7 @@ solve_sylvester = Call(
                 (regular(2, 2, 2), regular(2, 2, 2, seed=5), general(2, 2, 2)),
                 (definite(12, 12), definite(10, 10), general(12, 10)),
                 (np.zeros((0, 0)), regular(2, 2), np.zeros((0, 2))),
+                (regular(2, 2) + 0.5j, regular(2, 2) - 0.3j, general(2, 2) + 1j),
             ),
         )
     ),
@@ -217,6 +222,7 @@ sqrtm = Call(
     types=matrix_types,
     axes=square_axes,
     batching=leading,
+    takes_complex=True,
     examples=tuple(map(Example, zip(_POSITIVE))),
     errors=_NOT_SQUARE,
 )

@@ -78,6 +78,8 @@ class Op:
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         target = emitter()
+        if (known := target.known(self, args, params)) is not None:
+            return known
         try:
             operands = [target.lift(a) for a in args] if self.types is None else promoted(self.types, args, target)
         except DTypeError as error:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from autodiff.ir.build import literal
 from autodiff.ops.arithmetic import sign
 from autodiff.ops.families import equal, logical_and, select
 from autodiff.ops.special_entropy import xlog1py, xlogy
@@ -199,7 +200,8 @@ def _student_shape(v: Any, t: Any) -> Any:
 
     The two terms cancel for large v: the relative error is about v * 1e-15.
     """
-    t = t + select(equal(t, 0.0), 1e-15, 0.0)  # at 0 itself the factors of the derivative in t are inf and 0
+    # At 0 itself the factors of the derivative in t are inf and 0. (Two numbers have no dtype: one takes that of t.)
+    t = t + select(equal(t, 0.0), literal(1e-15, t.aval.dtype), 0.0)
     square = t * t
     inner = betainc_b(0.5, 0.5 * v, square / (v + square))
     return 0.25 * sign(t) * inner - 0.5 * t / v * student_density(v, t)

@@ -1,4 +1,4 @@
-"""`scipy.signal`: convolutions, detrending and linear filters with recorded arrays (`filters.py`); the rest as it is."""
+"""`scipy.signal`: convolutions, detrending, linear filters with recorded arrays (`filters.py`); the rest is SciPy's."""
 
 from __future__ import annotations
 

@@ -268,7 +268,6 @@ ERRORS = {
     "where": (lambda x: np.sum(x, where=np.ones((5, 1, 1, 1), bool)), ValueError),
     "where without initial": (lambda x: np.max(x, where=x > 0.0), ValueError),
     "string": (lambda x: x + "a", TypeError),
-    "complex": (lambda x: x + 1j, TypeError),
     "no rule": (lambda x: np.roots(x[0, 0]), LookupError),
     "no rule for a ufunc": (lambda x: np.nextafter(x, 1.0), LookupError),
     "order of memory": (lambda x: np.ravel(x, order="K"), ValueError),

@@ -18,6 +18,7 @@ import time
 from fuzz.jobs import jobs, work
 from tqdm import tqdm
 
+
 def fuzz(counts: dict[str, int], seed: int, processes: int) -> int:
     """Run everything; the exit status."""
     passed, began, failed = dict.fromkeys(counts, 0), time.perf_counter(), ""

@@ -25,7 +25,7 @@ def jobs(counts: dict[str, int], seed: int) -> Iterator[Job]:
 
 
 def size_of(kind: str, seed: int) -> int | None:
-    """Programs for compilers are small: machine code is made at 0.2 s a step, and an op compiled once is much checked."""
+    """Programs for compilers are small: machine code takes some 0.4 s a step."""
     return None if kind == "interpreted" else 3 + seed % 10
 
 

@@ -42,7 +42,19 @@ def test_a_seed_is_a_program():
 def test_programs_use_everything():
     text = "".join(program(seed).text() for seed in range(400))
     # A maker whose operands never fit would test nothing.
-    for name in ("einsum", "take_along_axis", "argsort", "where", "@", "cumprod", "float32", "% ", "&", "median", "kron"):
+    for name in (
+        "einsum",
+        "take_along_axis",
+        "argsort",
+        "where",
+        "@",
+        "cumprod",
+        "float32",
+        "% ",
+        "&",
+        "median",
+        "kron",
+    ):
         assert name in text, name
 
 

@@ -24,12 +24,17 @@ RULES: dict[str, tuple[tuple[int, ...], frozenset[str]]] = {
 }
 METHODS = {"jvp", "vjp", "_pull", "_partial", "_mask"}
 DROPPED = {"flip", "swap", "shift", "restore", "sum_to", "cumsum", "neg", "broadcast_to", "transpose", "sqrt", "square"}
-SWAPPED = {"sin": "cos", "cos": "sin", "sinh": "cosh", "cosh": "sinh", "maximum": "minimum", "logical_or": "logical_and"}
-OPERATIONS: dict[type, type] = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult}
-COMPARED: dict[type, type] = {
-    **{ast.Lt: ast.GtE, ast.GtE: ast.Lt, ast.Gt: ast.LtE, ast.LtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq},
-    **{ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In},
+SWAPPED = {
+    "sin": "cos",
+    "cos": "sin",
+    "sinh": "cosh",
+    "cosh": "sinh",
+    "maximum": "minimum",
+    "logical_or": "logical_and",
 }
+OPERATIONS: dict[type, type] = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult}
+_OPPOSITES = ((ast.Lt, ast.GtE), (ast.Gt, ast.LtE), (ast.Eq, ast.NotEq), (ast.Is, ast.IsNot), (ast.In, ast.NotIn))
+COMPARED: dict[type, type] = {**dict(_OPPOSITES), **{b: a for a, b in _OPPOSITES}}
 # Operands of rules that may be taken for one another.
 CONFUSED = {"x": "y", "y": "x", "z": "x", "ct": "y", "t": "x", "a": "b", "b": "a", "t_a": "t_b", "t_b": "t_a"}
 
@@ -48,11 +53,14 @@ class Mutant:
     before: str
     after: str
     ops: tuple[str, ...]
+    inside: str  # the definition it is in
+    text: str  # of the line
+    column: int
 
     @property
     def name(self) -> str:
         """Tells it from others, and stays the same when other code moves."""
-        return f"{self.path}: {self.before} -> {self.after}"
+        return f"{self.path}: {self.inside}: {self.text} [{self.column}] {self.before} -> {self.after}"
 
     def source(self, root: Path) -> str:
         """The file with this change."""
@@ -80,7 +88,8 @@ class _Replace(ast.NodeTransformer):
 
 def mutants(path: Path, root: Path) -> list[Mutant]:
     """Every mutant of a file, in the order of its source."""
-    tree, place = ast.parse(path.read_text(encoding="utf-8")), path.relative_to(root).as_posix()
+    lines = path.read_text(encoding="utf-8").splitlines()
+    tree, place = ast.parse("\n".join(lines)), path.relative_to(root).as_posix()
     places, names = {id(node): k for k, node in enumerate(ast.walk(tree))}, arguments(tree)
     found: dict[tuple[int, int], Mutant] = {}
     for code, ops in rule_code(tree, in_ops="/ops/" in place):
@@ -89,9 +98,17 @@ def mutants(path: Path, root: Path) -> list[Mutant]:
                 if isinstance(new, ast.Name) and isinstance(node, ast.Name) and new.id not in names[id(node)]:
                     continue  # there is no such operand here: the mutant would not run at all
                 texts = ast.unparse(node), ast.unparse(ast.fix_missing_locations(new))
-                mutant = Mutant(place, node.lineno, places[id(node)], variant, what, *texts, ops)
+                line = lines[node.lineno - 1]
+                where = definition(tree, node), line.strip(), node.col_offset - len(line) + len(line.lstrip())
+                mutant = Mutant(place, node.lineno, places[id(node)], variant, what, *texts, ops, *where)
                 found.setdefault((mutant.place, variant), mutant)
     return sorted(found.values(), key=lambda m: (m.line, m.place, m.variant))
+
+
+def definition(tree: ast.Module, node: ast.AST) -> str:
+    """The function, class or name at the top of the file that a node is part of."""
+    (top,) = (n for n in tree.body if n.lineno <= node.lineno <= n.end_lineno)
+    return getattr(top, "name", "") or ast.unparse(top).partition(" ")[0]
 
 
 def arguments(tree: ast.AST) -> dict[int, frozenset[str]]:
@@ -165,7 +182,9 @@ def called(code: ast.AST, functions: dict[str, ast.FunctionDef]) -> set[str]:
 def live(code: ast.AST) -> Iterator[ast.AST]:
     """The nodes of code that run: no annotations, no defaults, no messages of errors, no docstrings."""
     for field, value in ast.iter_fields(code):
-        if field in {"annotation", "returns", "args", "decorator_list", "type_comment"} and not isinstance(code, ast.Call):
+        if field in {"annotation", "returns", "args", "decorator_list", "type_comment"} and not isinstance(
+            code, ast.Call
+        ):
             continue
         for node in value if isinstance(value, list) else [value]:
             is_text = isinstance(node, ast.Expr) and _text(node.value)

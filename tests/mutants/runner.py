@@ -14,7 +14,9 @@ import importlib.util
 import os
 import signal
 import sys
+import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -71,7 +73,29 @@ def noticed(mutant: Mutant | None, stage: list[str], root: Path) -> bool:
     return status not in PASSED
 
 
-def _run(mutant: Mutant | None, stage: list[str], root: Path) -> int:
+class Failures:
+    """A plugin of pytest that writes down which tests fail."""
+
+    def __init__(self, file: int) -> None:
+        self.file = file
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.failed:
+            os.write(self.file, f"{report.nodeid}\n".encode())
+
+
+def failing(tests: str, root: Path) -> list[str]:
+    """The tests of a file or folder that fail with the code as it is."""
+    with tempfile.TemporaryFile() as found:
+        child = os.fork()
+        if not child:
+            os._exit(_run(None, ["--maxfail=10000", tests], root, [Failures(found.fileno())]))
+        _status(child)
+        found.seek(0)
+        return sorted(set(found.read().decode().splitlines()))
+
+
+def _run(mutant: Mutant | None, arguments: list[str], root: Path, plugins: Sequence[Any] = ()) -> int:
     """In the child: pytest's exit status."""
     import pytest
 
@@ -81,7 +105,7 @@ def _run(mutant: Mutant | None, stage: list[str], root: Path) -> int:
     os.chdir(root)
     if mutant is not None:
         sys.meta_path.insert(0, MutantFinder(mutant, root))
-    return int(pytest.main([*OPTIONS, *stage]))
+    return int(pytest.main([*OPTIONS, *arguments], plugins=[*plugins]))
 
 
 def _status(child: int) -> int:

@@ -51,7 +51,7 @@ from mutants.operators import mutants
 from mutants.runner import noticed, preload
 root = Path(sys.argv[1])
 found = mutants(root / "autodiff/ops/transcendental.py", root)
-mutant = next((m for m in found if m.name.endswith(": " + sys.argv[2])), None)
+mutant = next((m for m in found if m.name.endswith("] " + sys.argv[2])), None)
 preload()
 sys.exit(noticed(mutant, ["tests/ops/test_derivatives.py", "-k", "jvp_against and (sin] or cos])"], root))
 """

@@ -30,7 +30,7 @@ class Kink(NamedTuple):
     why: str = ""
 
     def __str__(self) -> str:
-        names = ", ".join(f"{name} = {value}" for name, value in zip("xyz", self.point))
+        names = ", ".join(f"{name} = {value}" for name, value in zip("xyz", self.point, strict=False))
         return f"{self.source} at {names}"
 
 RULES = """
@@ -59,6 +59,8 @@ table in `tests/ops/kinks.py`; its tests run every line in both modes, to second
 "Second" is the derivative of the sum of the first derivatives. Of an expression that is an array, derivatives are those
 of its sum. A dash: not compared, because it overflows, or because the order of evaluation decides between inf and nan.
 "JAX" gives value; first; second of JAX 0.10 in float64 where one of them differs.
+
+Nested tapes differentiate what was recorded, as it was written: there `sqrt(x*x)` and `log(1 + exp(x))` are not recognised.
 """
 
 WHY = {
@@ -82,8 +84,8 @@ WHY = {
     "none": "JAX has no such function",
 }
 
-# Not true in float32, whose exponents end earlier or whose digits cancel.
-DOUBLE_ONLY: set[str] = set()
+# Not compared in float32: logsumexp loses the digits that 1000 takes, the Bessel function's slope cancels.
+DOUBLE_ONLY = {"sp.logsumexp(x) at x = [1000.0, 1000.0, -1000.0]", "sp.i0e(x) at x = [0.0, 100000.0]"}
 
 
 TABLE = {

@@ -6,20 +6,25 @@ from derivatives import directions
 from kernels import Kernel, close
 from op_samples import (
     ALL,
+    AT_THE_DOOR,
     F64,
     LONG,
     LONGER,
     arity,
+    as_tuple,
     carries_derivative,
     domains,
     draw,
     elementwise,
     grown,
+    laid_out,
     one_op,
     random,
     samples,
 )
+from reference_table import SLOWEST
 
+import autodiff as ad
 from autodiff.backends.interpreter import run
 from autodiff.ir.aval import ArrayAval, aval_of, is_differentiable
 from autodiff.ir.build import building, emitter
@@ -203,6 +208,45 @@ def test_compiled_examples(name):
 
 def is_long(sample):
     return any(n > 8 for a in sample.arrays for n in np.shape(a))
+
+
+def chunks(items, n):
+    return [items[k : k + n] for k in range(0, len(items), n)]
+
+
+def is_hosted(name):
+    """Whether kernels call the op itself: which those from LLVM IR can do, and those from Numba cannot."""
+    return isinstance(OPS[name], Call) and OPS[name].loop is None
+
+
+QUICKLY = [name for name in ALL if name not in SLOWEST and any(is_long(s) for s in samples(OPS[name]))]
+HOSTED, OWN = [n for n in QUICKLY if is_hosted(n)], [n for n in QUICKLY if not is_hosted(n)]
+
+
+@pytest.mark.parametrize("ops", [*chunks(HOSTED, 12), *chunks(OWN, 12)], ids="-".join)
+def test_layout_does_not_matter(ops):
+    """Kernels read C order: the front door sees to that, for every layout, and leaves arguments as they were."""
+    found = [next(s for s in samples(OPS[name]) if is_long(s)) for name in ops]
+
+    def program(*arrays):
+        rest, results = iter(arrays), []
+        for s in found:
+            results += as_tuple(s.op(*[next(rest) for _ in s.arrays], **s.params))
+        return results
+
+    compiled = ad.jit(program)
+    arrays = [a for s in found for a in s.arrays]
+    expected = compiled(*arrays)
+    assert compiled.cache_info().interpreted == 0
+    for layout in AT_THE_DOOR.values():
+        given = laid_out(arrays, layout)
+        results = compiled(*given)
+        for a, b in zip(results, expected, strict=True):
+            assert a.dtype == b.dtype
+            np.testing.assert_array_equal(a, b)
+        for a, b in zip(given, arrays, strict=True):
+            np.testing.assert_array_equal(a, b)
+            assert not any(np.shares_memory(r, a) for r in results)
 
 
 def together(found):

@@ -5,6 +5,7 @@ The page `autodiff/docs/kinks.md` is made of the table. After a change of the ta
     python -m pytest tests/ops/test_kinks.py -k page --update-golden
 """
 
+import importlib
 import pathlib
 import types
 import warnings
@@ -20,7 +21,13 @@ from autodiff.frontends.surface import reductions
 
 PAGE = pathlib.Path(__file__).parents[2] / "autodiff" / "docs" / "kinks.md"
 ENTRIES = [kink for entries in kinks.TABLE.values() for kink in entries]
-TAPED = [k for name in ("guards", "guards at a distance", "composed") for k in kinks.TABLE[name]]
+# Spellings that are recognised before differentiation (`passes/stabilize.py`), which nested tapes do not do.
+SPELLED = ("np.sqrt(x * x)", "np.sqrt(x ** 2)", "np.abs(x) ** 2")
+TAPED = [
+    pytest.param(k, marks=pytest.mark.xfail(strict=True) if k.source in SPELLED else [], id=str(k))
+    for name in ("guards", "guards at a distance", "composed")
+    for k in kinks.TABLE[name]
+]
 
 # SciPy's names; those that are no ufuncs, and so do not see what is recorded, by ours.
 SP = types.SimpleNamespace(**vars(scipy.special))
@@ -45,7 +52,7 @@ def point_of(kink, dtype=np.float64):
 
 
 def derivatives(f, args, numpy, grad, jvp):
-    """Value; first derivatives, second ones by reverse over reverse and forward over reverse; their sum by forward mode."""
+    """Value, first derivatives, second ones in two ways, and the sum of the first by forward mode."""
 
     def loss(*xs):
         return numpy.sum(f(*xs))
@@ -169,14 +176,17 @@ def test_kernel(group, start, dtype):
 
 
 def in_single(kink):
-    """Whether an entry says the same in float32: nothing in it is beyond its range, or nearer to a number than it can be."""
-    numbers = flat((*kink.point, kink.value, *parts(kink, kink.first), *(parts(kink, kink.second) if kink.second else ())))
+    """Whether an entry says the same in float32: its point is one there, and no number is out of range."""
+    numbers = flat(
+        (*kink.point, kink.value, *parts(kink, kink.first), *(parts(kink, kink.second) if kink.second else ()))
+    )
     sizes = np.abs(numbers[np.isfinite(numbers) & (numbers != 0.0)])
-    exact = all(np.all(np.float32(a) == np.asarray(a)) or np.any(np.isnan(a)) for a in kink.point)
-    return kink.source not in kinks.DOUBLE_ONLY and exact and bool(np.all((sizes > 1e-20) & (sizes < 1e20)))
+    if str(kink) in kinks.DOUBLE_ONLY or not np.all((sizes > 1e-20) & (sizes < 1e20)):
+        return False
+    return all(np.array_equal(np.float32(a), a, equal_nan=True) for a in kink.point)
 
 
-@pytest.mark.parametrize("kink", TAPED, ids=str)
+@pytest.mark.parametrize("kink", TAPED)
 def test_tape(kink, interpreted):
     args = [ad.constant(a) for a in point_of(kink)]
     with ad.GradientTape() as outer:
@@ -198,16 +208,14 @@ def test_tape(kink, interpreted):
 
 def jax_names():
     jax = pytest.importorskip("jax")
-    import jax.nn
-    import jax.numpy
-    import jax.scipy.special
+    jnp, special = importlib.import_module("jax.numpy"), importlib.import_module("jax.scipy.special")
 
     jax.config.update("jax_enable_x64", True)
-    sp = types.SimpleNamespace(**vars(jax.scipy.special))
+    sp = types.SimpleNamespace(**vars(special))
     sp.softmax, sp.log_softmax, sp.log_expit = jax.nn.softmax, jax.nn.log_softmax, jax.nn.log_sigmoid
     nn = types.SimpleNamespace(**vars(jax.nn))
     nn.softsign, nn.gelu = jax.nn.soft_sign, lambda x: jax.nn.gelu(x, approximate=False)
-    return jax, {"np": jax.numpy, "sp": sp, "nn": nn}
+    return jax, {"np": jnp, "sp": sp, "nn": nn}
 
 
 def in_jax(kink):
@@ -247,7 +255,11 @@ def shown(value):
     if value is None:
         return "–"
     if isinstance(value, tuple):
-        return ", ".join(map(shown, value)) if any(isinstance(v, list) for v in value) else f"({', '.join(map(shown, value))})"
+        return (
+            ", ".join(map(shown, value))
+            if any(isinstance(v, list) for v in value)
+            else f"({', '.join(map(shown, value))})"
+        )
     if isinstance(value, list):
         return f"[{', '.join(map(shown, value))}]"
     return f"{value:.6g}"
@@ -258,15 +270,33 @@ def page():
     lines += ["| reason | why ours is not JAX's |", "|---|---|"]
     lines += [f"| {key} | {' '.join(text.split())} |" for key, text in kinks.WHY.items()]
     for name, entries in kinks.TABLE.items():
-        lines += ["", f"## {name.capitalize()}", "", "| function | at | value | first | second | JAX | reason |", "|---|---|---|---|---|---|---|"]
+        lines += [
+            "",
+            f"## {name.capitalize()}",
+            "",
+            "| function | at | value | first | second | JAX | reason |",
+            "|---|---|---|---|---|---|---|",
+        ]
         lines += [row(k) for k in entries]
     return "\n".join(lines) + "\n"
 
 
 def row(kink):
     source = kink.source.replace("|", "\\|")
-    theirs = "–" if kink.jax == "none" else "same" if kink.jax is None else "; ".join("same" if v is ... else shown(v) for v in kink.jax)
-    cells = [f"`{source}`", ", ".join(map(shown, kink.point)), *map(shown, (kink.value, kink.first, kink.second)), theirs, kink.why]
+    theirs = (
+        "–"
+        if kink.jax == "none"
+        else "same"
+        if kink.jax is None
+        else "; ".join("same" if v is ... else shown(v) for v in kink.jax)
+    )
+    cells = [
+        f"`{source}`",
+        ", ".join(map(shown, kink.point)),
+        *map(shown, (kink.value, kink.first, kink.second)),
+        theirs,
+        kink.why,
+    ]
     return f"| {' | '.join(cells)} |"
 
 

@@ -1,66 +1,92 @@
-"""Ops without native code: a kernel calls the interpreter back for them.
+"""Calls from a kernel back to the interpreter, for ops and cases that have no native code.
 
-A kernel that meets such an op calls `host(table, number, words)`: words are the addresses of its
-operands and results, then their sizes. What is run is the op's own `evaluate`, so a kernel holds
-any op, and means the same by it. An exception ends the kernel and is raised to its caller.
+A kernel calls `host(number, words)`: which of its steps, and the addresses of the step's operands
+and results, then their sizes. What is run is the op's own `evaluate`, so a kernel holds any op, and
+means the same by it. An exception ends the kernel and is raised to its caller.
 
-NumPy gives the interpreter's lock away inside some functions, so a kernel with such calls does
-not work in the shared arena.
+NumPy gives the interpreter's lock away inside some functions, so a kernel with such calls works in
+memory that is its own for the time of a call (`native_kernel.Pool`).
 """
 
 from __future__ import annotations
 
+import contextvars
 import ctypes
-import itertools
 import math
 import threading
-import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
 
-from autodiff.backends.numba.native import register
-from autodiff.backends.numba.nest import KernelPlan, NativeCall
-from autodiff.ops.contraction import Matmul
-from autodiff.ops.reduction import recurrence
+from autodiff.backends.numba.nest import NativeCall
 
-SYMBOL = "autodiff_host"
-BLAS_DTYPES = (np.dtype("f8"), np.dtype("f4"))
+HOST = "host"  # the size that is no size: the address of the function that a kernel calls
+WORD = ir.IntType(64)
+_FUNCTION = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(ctypes.c_int64))
+_Memory = ctypes.c_char * (1 << 62)  # one type for memory of any size: ctypes makes each only once
 
 
-def is_hosted(step: object) -> bool:
-    """Whether a step of a plan is run by the host."""
-    if not isinstance(step, NativeCall) or step.instr.op is recurrence:
-        return False
-    return not (isinstance(step.instr.op, Matmul) and step.outs[0].dtype in BLAS_DTYPES)
+# ---- in the kernel -------------------------------------------------------------------------------
+
+
+def emit_host_call(printer: Any, step: NativeCall) -> None:
+    """Have the host run the op on these buffers, and leave the kernel when it raises."""
+    b = printer.b
+    buffers = [*(x for x, _ in step.operands), *step.outs]
+    words = [b.ptrtoint(printer.pointers[x], WORD) for x in buffers]
+    words += [printer.size(n) for x in buffers for n in x.shape]
+    passed = printer.entry.alloca(WORD, WORD(len(words)))
+    for k, word in enumerate(words):
+        b.store(word, b.gep(passed, [WORD(k)]))
+    function = ir.FunctionType(WORD, [WORD, WORD.as_pointer()]).as_pointer()
+    number = printer.calls.index(step)
+    status = b.call(b.inttoptr(printer.sizes[HOST], function), [WORD(number), passed])
+    good, failed = (printer.body.append_basic_block(n) for n in ("good", "failed"))
+    b.cbranch(b.icmp_signed("==", status, WORD(0)), good, failed)
+    b.position_at_end(failed)
+    b.ret_void()
+    b.position_at_end(good)
+
+
+@contextmanager
+def native_if(printer: Any, step: NativeCall, good: ir.Value) -> Iterator[None]:
+    """What follows, where `good`; else the host runs the step, and raises what there is to raise."""
+    with printer.b.if_else(good, likely=True) as (native, refused):
+        with refused:
+            emit_host_call(printer, step)
+        with native:
+            yield
+
+
+# ---- at the host ---------------------------------------------------------------------------------
 
 
 class Host:
-    """The host calls of one kernel, by number. `table` is how machine code refers to it."""
+    """What runs the calls of one kernel, by number; its machine code gets `address`."""
 
-    def __init__(self, plan: KernelPlan) -> None:
-        self.calls = [_HostCall(step) for step in plan.steps if isinstance(step, NativeCall) and is_hosted(step)]
-        self.table = next(_numbers)
-        self._failed = threading.local()
-        if self.calls:
-            _register()
-            _hosts[self.table] = self
+    def __init__(self, steps: Sequence[NativeCall]) -> None:
+        calls = [_HostCall(step) for step in steps]
+        errors: dict[int, BaseException] = {}  # by thread
 
-    def call(self, number: int, words: Any) -> int:
-        """Run one call; 0, or 1 with the exception kept for `reraise`."""
-        try:
-            self.calls[number](words)
-        except BaseException as error:  # a C function in between cannot let it pass
-            self._failed.error = error
-            return 1
-        return 0
+        def call(number: int, words: Any) -> int:
+            try:
+                calls[number](words)
+            except BaseException as error:  # a C function in between cannot let it pass
+                errors[threading.get_ident()] = error
+                return 1
+            return 0
+
+        self.errors = errors
+        self._function = _FUNCTION(call)
+        self.address = ctypes.cast(self._function, ctypes.c_void_p).value
 
     def reraise(self) -> None:
         """Raise what a call of this thread raised, if one did."""
-        error = getattr(self._failed, "error", None)
+        error = self.errors.pop(threading.get_ident(), None)
         if error is not None:
-            self._failed.error = None
             raise error
 
 
@@ -68,45 +94,61 @@ class _HostCall:
     """One instruction, run on memory given by addresses."""
 
     def __init__(self, step: NativeCall) -> None:
-        self.op: Any = step.instr.op
-        self.params = {k: v for k, v in step.instr.params.items() if k not in self.op.implied_params}
-        self.operands = [
-            (b.dtype, len(b.shape), swapped, o.aval.shape)
-            for (b, swapped), o in zip(step.operands, step.instr.operands, strict=True)
-        ]
-        self.outs = [(b.dtype, len(b.shape)) for b in step.outs]
+        op = step.instr.op
+        self._op: Any = op
+        self._implied = op.implied_params
+        self._params = {k: v for k, v in step.instr.params.items() if k not in op.implied_params}
+        given = zip(step.operands, step.instr.operands, strict=True)
+        self._operands = [(b.dtype, len(b.shape), swapped, not o.aval.shape) for (b, swapped), o in given]
+        self._outs = [(b.dtype, len(b.shape), False, False) for b in step.outs]
+        buffers = [*self._operands, *self._outs]
+        self._count = len(buffers) + sum(ndim for _, ndim, _, _ in buffers)
+        # Memory is often where it was at the last call: then so are the arrays that show it.
+        self._last: tuple[Any, list[np.ndarray], list[np.ndarray]] = (None, [], [])
 
     def __call__(self, words: Any) -> None:
-        count = len(self.operands) + len(self.outs)
-        sizes = iter(words[count : count + sum(o[1] for o in (*self.operands, *self.outs))])
-        operands = []
-        for k, (dtype, ndim, swapped, shape) in enumerate(self.operands):
-            array = _array(words[k], list(itertools.islice(sizes, ndim)), dtype)
-            operands.append((array.T if swapped else array) if shape else array[0])
-        outs = [
-            _array(words[k], list(itertools.islice(sizes, ndim)), dtype)
-            for k, (dtype, ndim) in enumerate(self.outs, len(self.operands))
-        ]
-        implied = dict.fromkeys(self.op.implied_params, outs[0].shape)
-        with np.errstate(all="ignore"):
-            for out, result in zip(outs, self.op.evaluate(*operands, **self.params, **implied), strict=True):
-                out[...] = result
+        given = words[: self._count]
+        key, operands, outs = self._last  # one tuple, read once: other threads come here too
+        if key != given:
+            operands, outs = self._arrays(given)
+            self._last = given, operands, outs
+        arrays = [a[0] if kind[3] else a for a, kind in zip(operands, self._operands, strict=True)]
+        params = self._params
+        if self._implied:
+            params = params | dict.fromkeys(self._implied, outs[0].shape)
+        found = _quietly(self._op.evaluate, arrays, params)
+        for out, result in zip(outs, found, strict=True):
+            out[...] = result
+
+    def _arrays(self, words: list[int]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        count = len(self._operands) + len(self._outs)
+        arrays, start = [], count
+        for address, (dtype, ndim, swapped, _) in zip(words[:count], [*self._operands, *self._outs], strict=True):
+            array = _array(address, words[start : start + ndim], dtype)
+            arrays.append(array.T if swapped else array)
+            start += ndim
+        return arrays[: len(self._operands)], arrays[len(self._operands) :]
+
+
+# Contexts in which NumPy does not warn: entering one takes a tenth of the time of `np.errstate`.
+_quiet: list[contextvars.Context] = []
+
+
+def _quietly(function: Callable[..., Any], arrays: Sequence[Any], params: dict[str, Any]) -> Any:
+    """The function's results, no matter what NumPy has to say of them."""
+    try:
+        context = _quiet.pop()  # a context is entered once at a time
+    except IndexError:
+        context = contextvars.Context()
+        context.run(np.seterr, all="ignore")
+    try:
+        return context.run(function, *arrays, **params)
+    finally:
+        _quiet.append(context)
 
 
 def _array(address: int, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
     """The array at an address."""
-    memory = (ctypes.c_char * (math.prod(shape) * dtype.itemsize)).from_address(address)
-    return np.ndarray(shape, dtype, memory)
-
-
-_numbers = itertools.count()
-_hosts: weakref.WeakValueDictionary[int, Host] = weakref.WeakValueDictionary()
-
-
-@ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(ctypes.c_int64))
-def _entry(table: int, number: int, words: Any) -> int:
-    return _hosts[table].call(number, words)
-
-
-def _register() -> None:
-    register(SYMBOL, ctypes.cast(_entry, ctypes.c_void_p).value or 0)
+    if math.prod(shape) == 0:
+        return np.empty(shape, dtype)  # may have no address
+    return np.ndarray(shape, dtype, _Memory.from_address(address))

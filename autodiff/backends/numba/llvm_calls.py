@@ -1,55 +1,128 @@
-"""Functions between the nests of a kernel: those the host runs, and the recurrence, a loop of its own."""
+"""Steps of a kernel that are no loop nests: which ops have native code, and whose it is.
+
+`NATIVE` is the list; the host runs what is not in it (`host.py`). Native code may hand single cases
+to the host as well: an index out of range, a singular matrix. The host then says what is wrong with
+them, as it does for the interpreter.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
-from llvmlite import ir
+from autodiff.backends.numba.host import emit_host_call
+from autodiff.backends.numba.llvm_indexing import (
+    emit_put_along,
+    emit_scatter_add,
+    emit_take,
+    emit_take_along,
+)
+from autodiff.backends.numba.llvm_lapack import (
+    cholesky_work,
+    emit_cholesky,
+    emit_inv,
+    emit_solve,
+    emit_triangular_solve,
+    inv_work,
+    solve_work,
+)
+from autodiff.backends.numba.llvm_matmul import ROUTINES, emit_matmul
+from autodiff.backends.numba.llvm_ordering import emit_argsort, emit_searchsorted
+from autodiff.backends.numba.llvm_scans import emit_argmax, emit_argmin, emit_cumsum, emit_recurrence
+from autodiff.backends.numba.nest import Buffer, KernelPlan, NativeCall, Step
+from autodiff.ops.contraction import matmul
+from autodiff.ops.decompositions import cholesky
+from autodiff.ops.indexing import scatter_add, take
+from autodiff.ops.linear_solve import inv, solve, triangular_solve
+from autodiff.ops.op import Op
+from autodiff.ops.ordering import argsort, put_along, searchsorted, take_along
+from autodiff.ops.reduction import argmax, argmin, cumsum, recurrence
 
-from autodiff.backends.numba.host import SYMBOL
-from autodiff.backends.numba.llvm_scalar import Scalar, constant
-from autodiff.backends.numba.nest import NativeCall
 
-WORD = ir.IntType(64)
-HOST = "host"  # the size that is no size: the number of the kernel's table of calls
+def _any(step: NativeCall) -> bool:
+    return True
 
 
-def emit_host_call(printer: Any, step: NativeCall) -> None:
-    """Have the host run the op on these buffers, and leave the kernel when it raises (see `host.py`)."""
-    b, module = printer.b, printer.module
-    buffers = [*(x for x, _ in step.operands), *step.outs]
-    words = [b.ptrtoint(printer.pointers[x], WORD) for x in buffers]
-    words += [printer.size(n) for x in buffers for n in x.shape]
-    passed = printer.entry.alloca(WORD, WORD(len(words)))
-    for k, word in enumerate(words):
-        b.store(word, b.gep(passed, [WORD(k)]))
-    if SYMBOL not in module.globals:
-        ir.Function(module, ir.FunctionType(WORD, [WORD, WORD, WORD.as_pointer()]), SYMBOL)
-    number = next(printer.host_calls)
-    status = b.call(module.globals[SYMBOL], [printer.sizes[HOST], WORD(number), passed])
-    good, failed = (printer.body.append_basic_block(n) for n in ("good", "failed"))
-    b.cbranch(b.icmp_signed("==", status, WORD(0)), good, failed)
-    b.position_at_end(failed)
-    b.ret_void()
-    b.position_at_end(good)
+def _blas(step: NativeCall) -> bool:
+    """Float32 and float64."""
+    return step.outs[0].dtype in ROUTINES
 
 
-def emit_recurrence(printer: Any, step: NativeCall) -> None:
-    """y[i] = a[i] * y[i - 1] + b[i] along one axis, from 0."""
-    (out,), axis, b = step.outs, step.instr.params["axis"], printer.b
-    (a, _), (term, _) = step.operands
-    parts = out.shape[:axis], out.shape[axis : axis + 1], out.shape[axis + 1 :]
-    outer, n, inner = (printer.size(" * ".join(p) or "1") for p in parts)
-    before = printer.slot(out.dtype)
-    with printer.loop(WORD(0), outer) as o, printer.loop(WORD(0), inner) as k:
-        start = b.add(b.mul(b.mul(o, n), inner), k)
-        b.store(constant(0, out.dtype).ir, before)
-        with printer.loop(WORD(0), n) as i:
-            place = b.add(start, b.mul(i, inner))
-            factor, added = (printer.load(b.gep(printer.pointers[x], [place]), out.dtype) for x in (a, term))
-            carried = Scalar(b.load(before), out.dtype)
-            now = printer.scalar.expression("({0} * {1} + {2})", (factor, carried, added))
-            # The first term stands alone: there is nothing that a factor of inf or nan could multiply.
-            now = Scalar(b.select(b.icmp_signed("==", i, WORD(0)), added.ir, now.ir), out.dtype)
-            b.store(now.ir, before)
-            b.store(now.ir, b.gep(printer.pointers[out], [place]))
+def _moved(step: NativeCall) -> bool:
+    """NumPy refuses uint64 as indices: they do not fit its own."""
+    return step.operands[1][0].dtype != "u8"
+
+
+def _added(step: NativeCall) -> bool:
+    """Booleans add up to booleans, which no machine does by itself."""
+    return _moved(step) and step.outs[0].dtype != bool
+
+
+@dataclass(frozen=True)
+class Native:
+    """How an op is written: `emit(printer, step)`, for the steps that it `takes`.
+
+    `work(step)` is the memory that the code needs besides: (shape, dtype) of each array.
+    """
+
+    emit: Callable[[Any, NativeCall], None]
+    takes: Callable[[NativeCall], bool] = _any
+    asks_host: bool = False  # whether there are cases for the host
+    work: Callable[[NativeCall], list[tuple[tuple[str, ...], Any]]] = lambda step: []
+
+
+NATIVE: dict[Op, Native] = {
+    matmul: Native(emit_matmul, _blas),
+    take: Native(emit_take, _moved, asks_host=True),
+    scatter_add: Native(emit_scatter_add, _added, asks_host=True),
+    take_along: Native(emit_take_along, _moved, asks_host=True),
+    put_along: Native(emit_put_along, _added, asks_host=True),
+    cumsum: Native(emit_cumsum),
+    recurrence: Native(emit_recurrence),
+    argmax: Native(emit_argmax),
+    argmin: Native(emit_argmin),
+    argsort: Native(emit_argsort, asks_host=True),
+    searchsorted: Native(emit_searchsorted),
+    solve: Native(emit_solve, _blas, asks_host=True, work=solve_work),
+    inv: Native(emit_inv, _blas, asks_host=True, work=inv_work),
+    cholesky: Native(emit_cholesky, _blas, asks_host=True, work=cholesky_work),
+    triangular_solve: Native(emit_triangular_solve, _blas, asks_host=True),
+}
+
+
+def native(step: NativeCall) -> Native | None:
+    """How a step is written natively; None where the host runs it."""
+    found = NATIVE.get(step.instr.op)
+    return found if found is not None and found.takes(step) else None
+
+
+def is_hosted(step: Step) -> bool:
+    """Whether the host always runs a step."""
+    return isinstance(step, NativeCall) and native(step) is None
+
+
+def asks_host(step: Step) -> bool:
+    """Whether the host runs a step, always or in some cases."""
+    if not isinstance(step, NativeCall):
+        return False
+    found = native(step)
+    return found is None or found.asks_host
+
+
+def emit_call(printer: Any, step: NativeCall) -> None:
+    """The step, by native code or by the host."""
+    found = native(step)
+    (emit_host_call if found is None else found.emit)(printer, step)
+
+
+def with_work(plan: KernelPlan) -> KernelPlan:
+    """The plan, with the memory that native code needs."""
+    steps, allocated = list(plan.steps), list(plan.allocated)
+    for k, step in enumerate(steps):
+        found = native(step) if isinstance(step, NativeCall) else None
+        if isinstance(step, NativeCall) and found is not None:
+            work = tuple(Buffer(f"work{k}_{n}", shape, dtype) for n, (shape, dtype) in enumerate(found.work(step)))
+            steps[k] = replace(step, work=work)
+            allocated += work
+    return replace(plan, steps=steps, allocated=allocated)

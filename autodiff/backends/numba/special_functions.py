@@ -106,6 +106,8 @@ def hurwitz_zeta(s: float, x: float) -> float:
     while x < 12.0 + s:
         term = x**-s
         total += term
+        if abs(total) == np.inf:
+            return total
         x += 1.0
         if x > 1.0 and abs(term) * x < 1e-17 * abs(total):
             return total

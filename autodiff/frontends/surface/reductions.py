@@ -36,11 +36,12 @@ MISSING = np._NoValue  # type: ignore[attr-defined]
 def _reduce(
     op: Any, name: str, x: Any, axis: Any, keepdims: Any, dtype: Any, out: Any, where: Any, initial: Any
 ) -> Any:
-    unsupported(name, out=(out, None))
-    x = as_dtype(lift(x), dtype)
+    if out is not None:
+        unsupported(name, out=(out, None))
+    x = lift(x) if dtype is None else as_dtype(lift(x), dtype)
     axes = some_axes(axis, x.aval.ndim, name)
     neutral, combine = NEUTRAL[name]
-    if everywhere(where):
+    if where is not MISSING and everywhere(where):
         if name in ("max", "min") and (initial is MISSING or initial is None):
             raise ArgumentError(f"{name}: with where= there may be nothing to choose from", "give initial= as well")
         x = select(included(where, x, name), x, neutral(x.aval.dtype))
