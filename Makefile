@@ -47,10 +47,10 @@ demo: $(VENV)/.group-demo ## train a digit classifier with tape and decorator; p
 	@$(VENV)/bin/python -m autodiff.applications.digits
 
 test: $(VENV)/.group-test ## run the default tests (PYTEST_ARGS="-k name" to choose)
-	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+	@$(VENV)/bin/python -m pytest -n auto $(PYTEST_ARGS)
 
 test-all: $(VENV)/.group-test ## run all tests, the slow ones too
-	@$(VENV)/bin/python -m pytest -m "slow or not slow" $(PYTEST_ARGS)
+	@$(VENV)/bin/python -m pytest -n auto -m "slow or not slow" $(PYTEST_ARGS)
 
 fuzz: $(VENV)/.group-test ## developers: random programs until one is wrong (FUZZ_COMPILED, FUZZ_INTERPRETED, SEED)
 	@PYTHONPATH=tests OPENBLAS_NUM_THREADS=1 $(VENV)/bin/python -m fuzz \

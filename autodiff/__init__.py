@@ -4,7 +4,7 @@ Decorate a function (`grad`, `value_and_grad`, `jit`) or record on a `GradientTa
 one fused forward-plus-backward kernel, compiled through LLVM and cached by graph.
 """
 
-from autodiff import data, errors, linalg, math, nn, numpy, testing
+from autodiff import data, errors, linalg, math, nn, numpy, scipy, testing
 from autodiff.api import (
     cache_info,
     grad,
@@ -49,6 +49,7 @@ __all__ = [
     "math",
     "nn",
     "numpy",
+    "scipy",
     "stop_gradient",
     "testing",
     "value_and_grad",

@@ -4,7 +4,7 @@
 |---|---|---|---|
 | `jit` | `AUTODIFF_JIT` | 0: interpret everything, compile nothing | 1 |
 | `eager` | `AUTODIFF_EAGER` | 1: compute every recorded op at once (debugging) | 0 |
-| `native` | `AUTODIFF_NATIVE` | 0: compile kernels from source with Numba, not from LLVM IR | 1 |
+| `native` | `AUTODIFF_NATIVE` | 0: kernels from source, by Numba (it has no `Call` ops: those are interpreted) | 1 |
 | `hot_after` | `AUTODIFF_HOT_AFTER` | runs of one tape program before it is compiled | 2 |
 | `cache_size` | `AUTODIFF_CACHE_SIZE` | kernels kept in memory (least recently used go first) | 256 |
 | `verify` | `AUTODIFF_VERIFY` | 1: verify every block that is built (slow; on in the tests) | 0 |

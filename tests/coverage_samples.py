@@ -232,12 +232,173 @@ rfftfreq: np.fft.rfftfreq(8) * v
 """
 
 
+# The ufuncs of scipy.special, by the arguments they are measured on.
+_SPECIAL = {
+    "2, 5, u": """
+bdtr bdtrc hyp1f1 hyperu nbdtr nbdtrc
+""",
+    "y, u": """
+beta betaln binom boxcox boxcox1p chdtr chdtrc chdtri gammainc gammaincc gammainccinv gammaincinv huber
+inv_boxcox inv_boxcox1p kl_div owens_t pdtr pdtrc poch powm1 pseudo_huber rel_entr stdtr stdtrit xlog1py xlogy
+""",
+    "y, o, u": """
+betainc betaincc betainccinv betaincinv fdtr fdtrc fdtri gdtr gdtrc
+""",
+    "u": """
+cbrt cosdg cosm1 cotdg dawsn digamma ellipe ellipk ellipkm1 entr erf erfc erfcinv erfcx erfi erfinv exp1 exp10
+exp2 expi expit expm1 exprel fresnel gamma gammaln i0 i0e i1 i1e j0 j1 k0 k0e k1 k1e log1p log_expit log_ndtr
+loggamma logit ndtr ndtri psi rgamma shichi sici sindg spence tandg y0 y1
+""",
+    "2, y": """
+expn hyp0f1 iv ive jn jv jve kv kve yn yv yve
+""",
+}
+SPECIAL = f"""
+{chr(10).join(f"{n}: sp.special.{n}({args})" for args, names in _SPECIAL.items() for n in names.split())}
+hyp2f1: sp.special.hyp2f1(0.5, 1.5, 2.5, u)
+round: sp.special.round(x)
+ellipeinc: sp.special.ellipeinc(y, 0.4)
+ellipkinc: sp.special.ellipkinc(y, 0.4)
+ndtri_exp: sp.special.ndtri_exp(-y)
+comb: sp.special.comb(o, u)
+factorial: sp.special.factorial(y)
+log_softmax: sp.special.log_softmax(x, axis=1)
+logsumexp: sp.special.logsumexp(x, axis=1)
+multigammaln: sp.special.multigammaln(o, 2)
+perm: sp.special.perm(o, u)
+polygamma: sp.special.polygamma(1, y)
+softmax: sp.special.softmax(x, axis=1)
+lambertw: sp.special.lambertw(y).real
+"""
+
+SCIPY_LINALG = """
+block_diag: sp.linalg.block_diag(a, x)
+cho_factor: np.triu(sp.linalg.cho_factor(s + s.T)[0])
+cho_solve: sp.linalg.cho_solve(sp.linalg.cho_factor(s + s.T), b)
+cho_solve_banded: sp.linalg.cho_solve_banded((x + [[9.0], [0.0], [0.0]], True), v[:4])
+cholesky: sp.linalg.cholesky(s + s.T)
+cholesky_banded: np.triu(sp.linalg.cholesky_banded(x[:2, :3] + [[0.0], [9.0]])[:, 1:] ** 2)
+circulant: sp.linalg.circulant(v)
+companion: sp.linalg.companion(w)
+convolution_matrix: sp.linalg.convolution_matrix(v, 3, "same")
+coshm: sp.linalg.coshm(0.2 * a)
+cosm: sp.linalg.cosm(0.2 * a)
+det: sp.linalg.det(a)
+diagsvd: sp.linalg.diagsvd(v, 5, 6)
+eig: sp.linalg.eig(a + np.diag([1.0, 2.0, 4.0]))[0]
+eig_banded: sp.linalg.eig_banded(x)[1] ** 2
+eigh: sp.linalg.eigh(s + s.T, a @ a.T)[0]
+eigh_tridiagonal: sp.linalg.eigh_tridiagonal(v, w[:4])[1] ** 2
+eigvals: sp.linalg.eigvals(a + np.diag([1.0, 2.0, 4.0]))
+eigvals_banded: sp.linalg.eigvals_banded(x)
+eigvalsh: sp.linalg.eigvalsh(s + s.T)
+eigvalsh_tridiagonal: sp.linalg.eigvalsh_tridiagonal(v, w[:4])
+expm: sp.linalg.expm(0.2 * a)
+expm_frechet: sp.linalg.expm_frechet(0.2 * a, s)
+fiedler: sp.linalg.fiedler(v)
+fractional_matrix_power: sp.linalg.fractional_matrix_power(s + s.T, 0.3)
+hankel: sp.linalg.hankel(b, v)
+inv: sp.linalg.inv(a)
+khatri_rao: sp.linalg.khatri_rao(x, y)
+leslie: sp.linalg.leslie(v, w[:4])
+logm: sp.linalg.logm(s + s.T)
+lstsq: sp.linalg.lstsq(x.T, v[:4])[0]
+lu: sp.linalg.lu(a)
+lu_factor: sp.linalg.lu_factor(a)[0]
+lu_solve: sp.linalg.lu_solve(sp.linalg.lu_factor(a), b)
+matmul_toeplitz: sp.linalg.matmul_toeplitz(b, x)
+norm: sp.linalg.norm(x)
+orthogonal_procrustes: sp.linalg.orthogonal_procrustes(a, s)
+pinv: sp.linalg.pinv(x)
+pinvh: sp.linalg.pinvh(s)
+polar: sp.linalg.polar(a)
+qr: sp.linalg.qr(a)
+signm: sp.linalg.signm(a * [1.0, -1.0, 1.0])
+sinhm: sp.linalg.sinhm(0.2 * a)
+sinm: sp.linalg.sinm(0.2 * a)
+solve: sp.linalg.solve(a, b)
+solve_banded: sp.linalg.solve_banded((1, 1), x + [[0.0], [9.0], [0.0]], v[:4])
+solve_circulant: sp.linalg.solve_circulant(v + 9.0 * np.eye(5)[0], w)
+solve_continuous_lyapunov: sp.linalg.solve_continuous_lyapunov(a, s)
+solve_discrete_lyapunov: sp.linalg.solve_discrete_lyapunov(0.1 * a, s)
+solve_lyapunov: sp.linalg.solve_lyapunov(a, s)
+solve_sylvester: sp.linalg.solve_sylvester(a, s, a)
+solve_toeplitz: sp.linalg.solve_toeplitz(v + 9.0 * np.eye(5)[0], w)
+solve_triangular: sp.linalg.solve_triangular(a, b, lower=True)
+solveh_banded: sp.linalg.solveh_banded(x + [[0.0], [0.0], [9.0]], v[:4])
+sqrtm: sp.linalg.sqrtm(s + s.T)
+subspace_angles: sp.linalg.subspace_angles(a[:, :2], s[:, :1])
+svd: sp.linalg.svd(x)[1]
+svdvals: sp.linalg.svdvals(x)
+tanhm: sp.linalg.tanhm(0.2 * a)
+tanm: sp.linalg.tanm(0.2 * a)
+toeplitz: sp.linalg.toeplitz(b, v)
+"""
+
+STATS = """
+bernoulli: sp.stats.bernoulli.logpmf([[0, 1, 1, 0]], u)
+beta: sp.stats.beta.logpdf(u, y, 1.5)
+binom: sp.stats.binom.logpmf(2, 5, u)
+cauchy: sp.stats.cauchy.logpdf(x, loc=0.3, scale=y)
+chi2: sp.stats.chi2.logpdf(y, 3.0)
+dirichlet: sp.stats.dirichlet.logpdf([0.2, 0.3, 0.5], w[:3])
+expon: sp.stats.expon.logpdf(o, scale=y)
+f: sp.stats.f.logpdf(y, 3.0, 5.0)
+gamma: sp.stats.gamma.logpdf(y, o)
+geom: sp.stats.geom.logpmf(3, u)
+gumbel_l: sp.stats.gumbel_l.logpdf(x)
+gumbel_r: sp.stats.gumbel_r.logpdf(x)
+halfnorm: sp.stats.halfnorm.logpdf(y)
+invgamma: sp.stats.invgamma.logpdf(y, o)
+laplace: sp.stats.laplace.logpdf(x, scale=y)
+logistic: sp.stats.logistic.logpdf(x)
+lognorm: sp.stats.lognorm.logpdf(y, o)
+multinomial: sp.stats.multinomial.logpmf([1, 2, 0, 1, 1], 5, w / np.sum(w))
+multivariate_normal: sp.stats.multivariate_normal.logpdf(b, np.zeros(3), s + s.T)
+nbinom: sp.stats.nbinom.logpmf(2, 5, u)
+norm: sp.stats.norm.logpdf(x, loc=0.3, scale=y)
+pareto: sp.stats.pareto.logpdf(o, y)
+poisson: sp.stats.poisson.logpmf(3, y)
+rayleigh: sp.stats.rayleigh.logpdf(y)
+t: sp.stats.t.logpdf(x, o)
+uniform: sp.stats.uniform.logpdf(u, scale=o)
+weibull_min: sp.stats.weibull_min.logpdf(y, o)
+"""
+
+SIGNAL = """
+convolve: sp.signal.convolve(v, b)
+convolve2d: sp.signal.convolve2d(x, a)
+correlate: sp.signal.correlate(v, b)
+correlate2d: sp.signal.correlate2d(x, a)
+detrend: sp.signal.detrend(x)
+fftconvolve: sp.signal.fftconvolve(v, b)
+lfilter: sp.signal.lfilter([0.5, 0.2], [1.0, -0.3], x)
+oaconvolve: sp.signal.oaconvolve(v, b)
+sosfilt: sp.signal.sosfilt([[0.5, 0.2, 0.0, 1.0, -0.3, 0.0]], x)
+"""
+
+SPARSE = """
+csr_array: sp.sparse.csr_array((w, [0, 1, 0, 2, 1], [0, 1, 3, 5]), shape=(3, 3)) @ b
+csr_matrix: sp.sparse.csr_matrix((w, [0, 1, 0, 2, 1], [0, 1, 3, 5]), shape=(3, 3)) @ b
+linalg.spsolve: sp.sparse.linalg.spsolve(sp.sparse.csr_array((w, [0, 0, 1, 1, 2], [0, 1, 3, 5]), shape=(3, 3)), b)
+"""
+
+
 def _table(lines: str) -> dict[str, str]:
     pairs = (line.split(": ", 1) for line in lines.strip().splitlines())
     return {name: expression for name, expression in pairs if not name.endswith("_") or name in ("ix_", "c_", "r_")}
 
 
-SAMPLES = {"numpy": _table(NUMPY), "numpy.linalg": _table(LINALG), "numpy.fft": _table(FFT)}
+SAMPLES = {
+    "numpy": _table(NUMPY),
+    "numpy.linalg": _table(LINALG),
+    "numpy.fft": _table(FFT),
+    "scipy.special": _table(SPECIAL),
+    "scipy.linalg": _table(SCIPY_LINALG),
+    "scipy.stats": _table(STATS),
+    "scipy.signal": _table(SIGNAL),
+    "scipy.sparse": _table(SPARSE),
+}
 
 # Public names of NumPy that compute nothing from arrays of numbers: classes, text, files, settings, dates.
 _NOT_ABOUT_NUMBERS = """

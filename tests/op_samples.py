@@ -198,7 +198,7 @@ def _samples(op: Op, dtype: np.dtype) -> Iterator[Sample]:
 
 
 def grown(sample: Sample) -> Sample | None:
-    """The same use with every named size changed alike; None where sizes depend on each other."""
+    """The same use with every named size changed alike; None where sizes depend on each other, or numbers do."""
     sizes = {*sample.op.size_params, *sample.op.implied_params}
     new = {n: n + LONGER - LONG for a in sample.arrays for n in np.shape(a) if n > 8}
     params = {k: _grow(v, new) if k in sizes else v for k, v in sample.params.items()}
@@ -212,6 +212,8 @@ def grown(sample: Sample) -> Sample | None:
         arrays.append(np.sort(made) if a.ndim and a.size > 1 and np.all(np.diff(a) >= 0) else made[()])
     try:
         sample.op.infer(*map(aval_of, arrays), **params)
+        with np.errstate(all="ignore"):
+            sample.op.evaluate(*arrays, **params)
     except AutodiffError:
         return None
     return Sample(sample.op, tuple(arrays), params)

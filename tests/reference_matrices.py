@@ -127,6 +127,14 @@ def triangular_solve(a: Any, b: Any, *, is_lower: bool, transposed: bool, unit: 
     return solve(read.T if transposed else read, b)
 
 
+def banded_solve(ab: Any, b: Any, *, lower: int, upper: int) -> Any:
+    a = 0 * identity(len(b))
+    for i, j in np.ndindex(a.shape):
+        if -upper <= i - j <= lower:
+            a[i, j] = ab[upper + i - j, j]
+    return solve(a, b)
+
+
 def hermitian(a: Any) -> Any:
     return (a + adjoint(a)) / 2
 
@@ -211,13 +219,6 @@ def lstsq(a: Any, b: Any, *, rcond: float) -> tuple[Any, Any, Any]:
     return pinv(a, rcond=rcond) @ b, np.array(min(a.shape)), svd(a, full_matrices=False)[1]
 
 
-def logm(a: Any) -> Any:
-    values, vectors = mp.eig(mp.matrix(a.tolist()))
-    v = np.array(vectors.tolist(), object).reshape(a.shape)
-    found = v * np.array([mp.log(x) for x in values], object) @ inv(v)
-    return found if isinstance(a[0, 0], mp.mpc) else np.frompyfunc(mp.re, 1, 1)(found)
-
-
 def pinv(a: Any, *, rcond: float) -> Any:
     """Of a matrix of full rank."""
     h = adjoint(a)
@@ -234,6 +235,12 @@ def function(name: str) -> Callable[[Any], Any]:
 
 
 expm, sinm, cosm = function("expm"), function("sinm"), function("cosm")
+
+
+def logm(a: Any) -> Any:
+    """Of a matrix without eigenvalues on the negative axis."""
+    found = function("logm")(a)
+    return found if _is_complex(a) else np.frompyfunc(mp.re, 1, 1)(found)
 
 
 def sinhm(a: Any) -> Any:
@@ -258,6 +265,7 @@ MATRICES: dict[str, Callable[..., Any]] = {
     "cofactor": stacked(cofactor),
     "cofactor_change": stacked(cofactor_change),
     "triangular_solve": stacked(triangular_solve),
+    "banded_solve": stacked(banded_solve),
     "cholesky": stacked(cholesky),
     "eigh": stacked(eigh),
     "eig": stacked(eig),

@@ -243,6 +243,7 @@ ELEMENTWISE: dict[str, Callable[..., Any]] = {
 # Those that take a tenth of a second and more for one number: the tests look at one, at order one. Order two
 # of what they are derivatives of tests them again.
 SLOWEST = {
+    "logm",
     *("owens_t", "gammainc_a", "gammainc_aa", "gammainc_aaa", "gammaincinv", "gammainccinv", "stdtrit"),
     *("betainc_a", "betainc_b", "betainc_aa", "betainc_ab", "betainc_bb", "betaincinv", "betainccinv"),
 }
@@ -251,5 +252,6 @@ COSTLY = {
     *SLOWEST,
     *("gammainc", "gammaincc", "betainc", "betaincc", "zeta", "beta", "betaln", "poch", "binom", "stdtr"),
     *("erfinv", "ndtri", "ndtri_exp", "spence", "ellipkinc", "ellipeinc", "hyp1f1", "hyp2f1", "hyperu", "expn"),
+    *("coshm", "cosm", "sinhm", "sinm", "tanhm", "tanm"),
     *("jv", "iv", "ive", "yv", "kv", "kve", "y0", "y1", "k0", "k1", "k0e", "k1e"),
 }

@@ -71,8 +71,8 @@ def message(error, call, *needed, line=None):
         (ShapeError, lambda x: np.sum(x.reshape(2, 2)), ("(3,)", "(2, 2)")),
         (AxisError, lambda x: np.sum(np.sum(x, axis=3)), ("axis 3", "1")),
         (AxisError, lambda x: x[5], ("5", "3")),
-        (NotDifferentiableError, lambda x: np.sum(np.linalg.svd(x[:, None])[1]), ("np.linalg.svd",)),
-        (NotDifferentiableError, lambda x: np.sum(np.fft.fft(x)), ("np.fft.fft",)),
+        (NotDifferentiableError, lambda x: np.sum(np.roots(x)), ("np.roots",)),
+        (NotDifferentiableError, lambda x: np.sum(np.nextafter(x, 1.0)), ("np.nextafter",)),
         (ConcretizationError, lambda x: np.sum(np.asarray(x)), ("asarray", "f64[3]")),
         (ConcretizationError, lambda x: np.sum(np.array([x[0], 1.0])), ("np.stack",)),
         (ConcretizationError, lambda x: float(x[0]), ("float()", "f64[]")),
@@ -82,7 +82,7 @@ def message(error, call, *needed, line=None):
         (DTypeError, lambda x: np.sum(x + None), ("NoneType",)),
         (DTypeError, lambda x: np.sum(x + "abc"), ("str", "'abc'")),
         (DTypeError, lambda x: np.sum(x * np.array([None, 1, 2])), ("object",)),
-        (DTypeError, lambda x: np.sum(x * 1j), ("complex", "1j")),
+        (DTypeError, lambda x: np.sum((x * 1j).astype(float)), ("complex128", "imaginary", ".real")),
         (NonScalarLossError, lambda x: x * 2, ("(3,)", "float64", "np.sum")),
     ],
 )
@@ -147,8 +147,6 @@ def test_arguments_that_are_no_arrays():
         (object, ("type",)),
         (np.array([1.0, None]), ("object",)),
         (np.array(["a"]), ("<U1",)),
-        (1j, ("complex", "1j", "real")),
-        (A + 1j, ("complex128", "imaginary")),
         ({"w": [A, "abc"]}, ("x['w'][1]", "'abc'")),
         (lambda x: x, ("function",)),
     ]:

@@ -13,7 +13,7 @@ from autodiff.api.options import Argnames, Argnums, ints, names, selected
 from autodiff.errors import ArgumentError, DTypeError, ShapeError, clipped
 from autodiff.frontends.decorators import Gradient, Pullback, Pushforward
 from autodiff.frontends.function import Function, Transform, function_name
-from autodiff.frontends.surface.common import lift
+from autodiff.frontends.surface.common import as_dtype, lift
 from autodiff.ir.aval import is_differentiable
 from autodiff.ir.core import Operand
 from autodiff.ops import arithmetic
@@ -257,4 +257,11 @@ def _direction(name: str, what: str, x: Any, direction: Any) -> Any:
             f"{name}: one of the {what} has shape {given.shape}, the value it belongs to has shape {aval.shape}",
             f"{what} have the shapes of the values they belong to",
         )
-    return direction if isinstance(direction, Operand) else np.asarray(direction, aval.dtype)
+    if given.dtype.kind == "c" and aval.dtype.kind != "c":
+        raise DTypeError(
+            f"{name}: one of the {what} is complex ({given.dtype}), the value it belongs to is {aval.dtype}",
+            "give its real part",
+        )
+    if isinstance(direction, Operand):
+        return as_dtype(lift(direction), aval.dtype)
+    return np.asarray(direction, aval.dtype)

@@ -9,11 +9,11 @@ import optree
 
 from autodiff.errors import ArgumentError, DTypeError, ShapeError
 from autodiff.frontends.array import ArrayMethods, plain_array
+from autodiff.frontends.surface.common import as_dtype
 from autodiff.frontends.surface.storage import held
 from autodiff.frontends.tensor import constant
 from autodiff.ir.aval import is_differentiable
 from autodiff.ir.build import emitter
-from autodiff.ops.families import cast
 
 
 def wants_zeros(unconnected: Any) -> bool:
@@ -121,4 +121,4 @@ def _cotangent(given: Any, target: Any, k: int) -> Any:
             f"output_gradients: entry {k} has shape {ct.aval.shape}, its target has shape {aval.shape}",
             "give one cotangent per element of the target",
         )
-    return ct if ct.aval.dtype == aval.dtype else cast(ct, dtype=aval.dtype)
+    return as_dtype(ct, aval.dtype)

@@ -2,6 +2,7 @@
 
 from autodiff.ops import (
     arithmetic,
+    banded,
     complex_numbers,
     contraction,
     decompositions,
@@ -28,6 +29,7 @@ from autodiff.ops.op import OPS
 __all__ = [
     "OPS",
     "arithmetic",
+    "banded",
     "complex_numbers",
     "contraction",
     "decompositions",

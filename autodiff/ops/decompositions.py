@@ -60,6 +60,7 @@ from autodiff.ops.matrices import (
     reciprocal_unless,
     same_square,
     square_axes,
+    upper,
 )
 from autodiff.ops.movement import concatenate, pad, slice_axis
 from autodiff.ops.op import Active, BadExample, Call, Example

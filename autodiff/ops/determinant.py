@@ -39,6 +39,7 @@ from autodiff.ops.matrices import (
     square_axes,
     trace,
 )
+from autodiff.ops.movement import concatenate, slice_axis
 from autodiff.ops.op import Active, BadExample, Call, Example
 
 SAFE = 1e3  # condition numbers up to which cofactors are taken from the inverse, ten times faster
@@ -180,6 +181,35 @@ cofactor = Call(
     errors=(BadExample(((2, 3),), {}, LinearAlgebraError, ("(2, 3)",)),),
 )
 
+# ---- small matrices ------------------------------------------------------------------------------
+
+
+def _entry(a: Any, i: int, j: int) -> Any:
+    """One entry of each matrix, with two axes of length 1."""
+    rows = a.aval.ndim - 2
+    return slice_axis(slice_axis(a, rows, i, i + 1), rows + 1, j, j + 1)
+
+
+def _minor(a: Any, i: int, j: int) -> Any:
+    """A cofactor of matrices of size 2 or 3; rows and columns in cyclic order need no signs."""
+    n = a.aval.shape[-1]
+    rows, columns = [(i + k) % n for k in range(1, n)], [(j + k) % n for k in range(1, n)]
+    if n == 2:
+        entry = _entry(a, rows[0], columns[0])
+        return entry if i == j else neg(entry)
+    straight = mul(_entry(a, rows[0], columns[0]), _entry(a, rows[1], columns[1]))
+    return sub(straight, mul(_entry(a, rows[0], columns[1]), _entry(a, rows[1], columns[0])))
+
+
+def cofactors(a: Any) -> Any:
+    """The cofactors; written out for sizes 2 and 3, where they fuse and are ten times faster than a call."""
+    n, last = a.aval.shape[-1], a.aval.ndim - 1
+    if n not in (2, 3):
+        return cofactor(a)
+    rows = [concatenate(*(_minor(a, i, j) for j in range(n)), axis=last) for i in range(n)]
+    return concatenate(*rows, axis=last - 1)
+
+
 # ---- det and slogdet -------------------------------------------------------------------------------
 
 
@@ -196,12 +226,12 @@ det = Call(
     "det",
     guarded("det", np.linalg.det),
     _number,
-    rule=lambda ct, y, operands, active: [mul(as_column(as_column(ct)), conjugate(cofactor(operands[0])))],
-    tangent=lambda tangents, y, operands: _entry_sum(mul(cofactor(operands[0]), tangents[0])),
+    rule=lambda ct, y, operands, active: [mul(as_column(as_column(ct)), conjugate(cofactors(operands[0])))],
+    tangent=lambda tangents, y, operands: _entry_sum(mul(cofactors(operands[0]), tangents[0])),
     types=matrix_types,
     batching=leading,
     takes_complex=True,
-    examples=tuple(Example((a,)) for a in (*_SQUARE, *_SINGULAR, _COMPLEX)),
+    examples=tuple(Example((a,)) for a in (*_SQUARE, *_SINGULAR, _COMPLEX, regular(4, 4) / 2)),
     errors=(BadExample(((2, 3),), {}, LinearAlgebraError, ("(2, 3)",)),),
 )
 
@@ -213,7 +243,7 @@ def _sign_and_log(a: ArrayAval) -> tuple[ArrayAval, ArrayAval]:
 
 def _slogdet_rule(cts: Any, ys: Any, operands: Sequence[Any], active: Active) -> list[Any]:
     # A real sign is flat; at a singular matrix the logarithm is -inf, and `inv` says that there is no slope.
-    ct = _log_cotangent(*cts, ys[0]) if is_complex(operands[0]) else cts[1]
+    ct = _log_cotangent(cts[0], cts[1], ys[0]) if is_complex(operands[0]) else cts[1]
     return [None if ct is None else mul(as_column(as_column(ct)), adjoint(inv(operands[0])))]
 
 

@@ -94,6 +94,7 @@ dft = Call(
         Example((_Z,), {"axis": 1, "sign": 1}),
         Example((_Z[0].astype(np.complex64),), {"axis": 0, "sign": -1}),
         Example((_Z[:1],), {"axis": 0, "sign": 1}),
+        Example((np.linspace(-1.0, 1.0, 12) + 0.5j,), {"axis": 0, "sign": -1}),
     ),
     errors=(BadExample((_Z[:0],), {"axis": 0, "sign": -1}, ShapeError, ("(0, 3)",)),),
 )
@@ -114,6 +115,7 @@ rdft = Call(
         Example(((5,),), {"axis": 0}),
         Example(((2, 3),), {"axis": 0}),
         Example(((1,),), {"axis": 0}),
+        Example(((12,),), {"axis": 0}),
     ),
     errors=(BadExample(((0,),), {"axis": 0}, ShapeError, ("(0,)",)),),
 )
@@ -131,6 +133,7 @@ irdft = Call(
         Example((_Z,), {"axis": 1, "n": 5}),
         Example((_Z,), {"axis": 0, "n": 2}),
         Example((_Z[:1],), {"axis": 0, "n": 1}),
+        Example((np.linspace(-1.0, 1.0, 12) + 0.5j,), {"axis": 0, "n": 22}),
     ),
     errors=(BadExample((_Z,), {"axis": 1, "n": 8}, ShapeError, ("8", "3")),),
 )

@@ -21,42 +21,9 @@ from autodiff.ops.checks import check_axes, check_indices, check_same
 from autodiff.ops.families import add, cast, full, logical_and, reshape, select
 from autodiff.ops.movement import transpose
 from autodiff.ops.op import Arrays, BadExample, Batched, Call, Example, Op
-from autodiff.ops.reduction import cumsum, split_axis
+from autodiff.ops.reduction import cumsum
 
 INTP = np.dtype(np.intp)
-
-
-def take_loop(out: Any, x: Any, indices: Any, axis: int) -> None:
-    """out[o, j, k] = x[o, indices[j], k]."""
-    outer, n, inner = split_axis(x.shape, axis)
-    source, places = x.reshape((outer, n, inner)), indices.reshape((indices.size,))
-    target = out.reshape((outer, places.size, inner))
-    for j in range(places.size):
-        i = places[j]
-        if i < -n or i >= n:
-            raise IndexError("index out of range in take")
-        if i < 0:
-            i += n
-        for o in range(outer):
-            for k in range(inner):
-                target[o, j, k] = source[o, i, k]
-
-
-def scatter_add_loop(out: Any, updates: Any, indices: Any, axis: int) -> None:
-    """out = 0, then out[o, indices[j], k] += updates[o, j, k]."""
-    outer, n, inner = split_axis(out.shape, axis)
-    places, target = indices.reshape((indices.size,)), out.reshape((outer, n, inner))
-    source = updates.reshape((outer, places.size, inner))
-    target[:] = 0
-    for j in range(places.size):
-        i = places[j]
-        if i < -n or i >= n:
-            raise IndexError("index out of range in scatter_add")
-        if i < 0:
-            i += n
-        for o in range(outer):
-            for k in range(inner):
-                target[o, i, k] += source[o, j, k]
 
 
 def _take_numpy(x: Any, indices: Any, *, axis: int) -> Any:
@@ -153,7 +120,6 @@ take = Call(
     "take",
     _take_numpy,
     _take_shape,
-    take_loop,
     rule=lambda ct, y, operands, active, *, axis: [
         scatter_add(ct, operands[1], shape=operands[0].aval.shape, axis=axis),
         None,
@@ -181,7 +147,6 @@ scatter_add = Call(
     "scatter_add",
     _scatter_numpy,
     _scatter_shape,
-    scatter_add_loop,
     rule=lambda ct, y, operands, active, *, shape, axis: [take(ct, operands[1], axis=axis), None],
     tangent=lambda tangents, y, operands, *, shape, axis: (
         None if tangents[0] is None else scatter_add(tangents[0], operands[1], shape=shape, axis=axis)

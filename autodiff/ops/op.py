@@ -245,21 +245,18 @@ def _no_numbers(examples: tuple[Example, ...]) -> tuple[BadExample, ...]:
 class Call(Op):
     """Anything else: a function on whole arrays, run between nests.
 
-    `numpy` is that function; kernels call it back (`backends/numba/host.py`). `shape` gives the aval
+    `numpy` is that function; kernels call it back, unless they have native code for the op
+    (`backends/numba/llvm_calls.py`). `shape` gives the aval
     of the result, or a tuple of them; then `numpy` returns as many arrays, and `rule` and `tangent`
     get and give tuples. The only implied parameter there may be is `shape`, that of the result.
 
-    `loop(out, *arrays, *params)`, where given, does the same for the source of a kernel: plain
-    Python over preallocated arrays, compiled by Numba. Arrays of shape () come as shape (1,);
-    implied parameters are not passed. `rule` and `tangent` emit the cotangents and the tangent;
-    None means that the op has no derivative. `batching` is one of the rules of `ops.batching`, or
-    a function like those.
+    `rule` and `tangent` emit the cotangents and the tangent; None means that the op has no
+    derivative. `batching` is one of the rules of `ops.batching`, or a function like those.
     """
 
     name: str
     numpy: Callable[..., Any]
     shape: Callable[..., ArrayAval | tuple[ArrayAval, ...]]
-    loop: Callable[..., None] | None = None
     rule: Callable[..., list[Any]] | None = None
     tangent: Callable[..., Any] | None = None
     types: Types | None = None

@@ -20,48 +20,11 @@ from autodiff.ops.checks import check_axes, check_indices, check_same
 from autodiff.ops.families import along_axes
 from autodiff.ops.op import NAMES, Arrays, BadExample, Batched, Call, Example, Op, applied
 from autodiff.ops.promotion import common_types
-from autodiff.ops.reduction import split_axis
 
 INTP = np.dtype(np.intp)
 
 
 # ---- argsort -------------------------------------------------------------------------------
-
-
-def merge_runs(x: Any, order: Any, merged: Any, low: int, middle: int, high: int) -> None:
-    """Two sorted runs of `order`, [low, middle) and [middle, high), into one of `merged`."""
-    i, j = low, middle
-    for k in range(low, high):
-        right = i >= middle
-        if i < middle and j < high:
-            a, b = x[order[i]], x[order[j]]
-            # Only a smaller element overtakes; nan, which is no number, is overtaken by any number.
-            right = b < a or (a != a and b == b)
-        if right:
-            merged[k] = order[j]
-            j += 1
-        else:
-            merged[k] = order[i]
-            i += 1
-
-
-def argsort_loop(out: Any, x: Any, axis: int) -> None:
-    """Merge sort from short runs to long ones: stable, n log n whatever the input."""
-    outer, n, inner = split_axis(x.shape, axis)
-    source, target = x.reshape((outer, n, inner)), out.reshape((outer, n, inner))
-    order, merged = np.empty(n, np.int64), np.empty(n, np.int64)
-    for o in range(outer):
-        for k in range(inner):
-            for i in range(n):
-                order[i] = i
-            width = 1
-            while width < n:
-                for low in range(0, n, 2 * width):
-                    merge_runs(source[o, :, k], order, merged, low, min(low + width, n), min(low + 2 * width, n))
-                order, merged = merged, order
-                width *= 2
-            for i in range(n):
-                target[o, i, k] = order[i]
 
 
 def _argsort_shape(x: ArrayAval, *, axis: int) -> ArrayAval:
@@ -73,7 +36,6 @@ argsort = Call(
     "argsort",
     lambda x, *, axis: np.argsort(x, axis=axis, kind="stable"),
     _argsort_shape,
-    argsort_loop,
     axes=lambda d, operands, result, *, axis: operands[0],
     batching=along,
     examples=(
@@ -89,29 +51,6 @@ argsort = Call(
 
 
 # ---- searchsorted --------------------------------------------------------------------------
-
-
-def searchsorted_loop(out: Any, a: Any, v: Any, right: bool) -> None:
-    """Bisection in each row of `a`; nan is after every number."""
-    rows, n, _ = split_axis(a.shape, a.ndim - 1)
-    found = v.size // max(rows, 1)
-    table, values, target = a.reshape((rows, n)), v.reshape((rows, found)), out.reshape((rows, found))
-    for o in range(rows):
-        for i in range(found):
-            x = values[o, i]
-            low, high = 0, n
-            while low < high:
-                middle = (low + high) // 2
-                y = table[o, middle]
-                if right:
-                    ahead = not (x < y or (y != y and x == x))
-                else:
-                    ahead = y < x or (x != x and y == y)
-                if ahead:
-                    low = middle + 1
-                else:
-                    high = middle
-            target[o, i] = low
 
 
 def _searchsorted_numpy(a: Any, v: Any, *, right: bool) -> Any:
@@ -151,7 +90,6 @@ searchsorted = Call(
     "searchsorted",
     _searchsorted_numpy,
     _searchsorted_shape,
-    searchsorted_loop,
     types=common_types,
     axes=_searchsorted_axes,
     batching=_searchsorted_batch,
@@ -171,37 +109,6 @@ searchsorted = Call(
 
 
 # ---- take along, put along -------------------------------------------------------------------
-
-
-def take_along_loop(out: Any, x: Any, indices: Any, axis: int) -> None:
-    """out[o, j, k] = x[o, indices[o, j, k], k]."""
-    outer, n, inner = split_axis(x.shape, axis)
-    m = indices.shape[axis]
-    source, target = x.reshape((outer, n, inner)), out.reshape((outer, m, inner))
-    places = indices.reshape((outer, m, inner))
-    for o in range(outer):
-        for j in range(m):
-            for k in range(inner):
-                i = places[o, j, k]
-                if i < -n or i >= n:
-                    raise IndexError("index out of range in take_along")
-                target[o, j, k] = source[o, i + n if i < 0 else i, k]
-
-
-def put_along_loop(out: Any, updates: Any, indices: Any, axis: int) -> None:
-    """out = 0, then out[o, indices[o, j, k], k] += updates[o, j, k]."""
-    outer, n, inner = split_axis(out.shape, axis)
-    m = indices.shape[axis]
-    target, source = out.reshape((outer, n, inner)), updates.reshape((outer, m, inner))
-    places = indices.reshape((outer, m, inner))
-    target[:] = 0
-    for o in range(outer):
-        for j in range(m):
-            for k in range(inner):
-                i = places[o, j, k]
-                if i < -n or i >= n:
-                    raise IndexError("index out of range in put_along")
-                target[o, i + n if i < 0 else i, k] += source[o, j, k]
 
 
 def _take_along_numpy(x: Any, indices: Any, *, axis: int) -> Any:
@@ -256,7 +163,6 @@ take_along = Call(
     "take_along",
     _take_along_numpy,
     _take_along_shape,
-    take_along_loop,
     rule=lambda ct, y, operands, active, *, axis: [
         put_along(ct, operands[1], shape=operands[0].aval.shape, axis=axis),
         None,
@@ -282,7 +188,6 @@ put_along = Call(
     "put_along",
     _put_along_numpy,
     _put_along_shape,
-    put_along_loop,
     rule=lambda ct, y, operands, active, *, shape, axis: [take_along(ct, operands[1], axis=axis), None],
     tangent=lambda tangents, y, operands, *, shape, axis: (
         None if tangents[0] is None else put_along(tangents[0], operands[1], shape=shape, axis=axis)

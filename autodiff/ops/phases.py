@@ -31,9 +31,10 @@ def _checked(m: Any, squares: Any) -> Any:
     turning = np.abs(np.diagonal(m, 0, -2, -1).imag)
     if np.any(turning > TOLERANCE * np.sqrt(squares)):
         k = int(np.argmax(np.max(turning.reshape(-1, turning.shape[-1]), 0)))
+        rate = turning[..., k].max()
         raise NotDifferentiableError(
             f"the loss depends on the phase of complex vector {k} of eigh or svd, which nothing determines: a matrix "
-            f"has the same vectors times any exp(i t), and the loss changes with t at the rate {turning[..., k].max():.3g}",
+            f"has the same vectors times any exp(i t), and the loss changes with t at the rate {rate:.3g}",
             "use abs(v), products such as v @ v.conj().T, or fix the phase: v * np.exp(-1j * np.angle(v[0]))",
         )
     return m
@@ -42,6 +43,8 @@ def _checked(m: Any, squares: Any) -> Any:
 def _identity_rule(ct: Any, y: Any, operands: Sequence[Any], active: Active) -> list[Any]:
     return [ct, None]
 
+
+_REAL_DIAGONAL = general(3, 3) + 1j * (general(3, 3) * (1 - np.eye(3)))
 
 # The first operand, as it is; the second are the squared sizes that its diagonal is compared with.
 phase_checked = Call(
@@ -53,7 +56,7 @@ phase_checked = Call(
     axes=lambda d, operands, result: operands[0],
     batching=leading,
     takes_complex=True,
-    examples=(Example((general(3, 3) + 1j * (general(3, 3) * (1 - np.eye(3))), np.ones(3))),),
+    examples=(Example((_REAL_DIAGONAL, np.ones(3))), Example((np.stack([_REAL_DIAGONAL] * 12), np.ones((12, 3))))),
 )
 
 

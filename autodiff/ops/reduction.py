@@ -75,44 +75,12 @@ reduce_all = Reduction("all", np.all, "({acc} & {x})", lambda dtype: True, None,
 # ---- scans along one axis ------------------------------------------------------------------
 
 
-def split_axis(shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
-    """(outer, n, inner): the sizes before, at and after `axis`."""
-    outer, inner = 1, 1
-    for k in range(axis):
-        outer *= shape[k]
-    for k in range(axis + 1, len(shape)):
-        inner *= shape[k]
-    return outer, shape[axis], inner
-
-
-def cumsum_loop(out: Any, x: Any, axis: int) -> None:
-    """out[:, i] = x[:, 0] + ... + x[:, i]."""
-    outer, n, inner = split_axis(x.shape, axis)
-    source, target = x.reshape((outer, n, inner)), out.reshape((outer, n, inner))
-    for o in range(outer):
-        for k in range(inner):
-            for i in range(n):
-                target[o, i, k] = source[o, i, k]
-                if i:
-                    target[o, i, k] += target[o, i - 1, k]
-
-
-def recurrence_loop(out: Any, a: Any, b: Any, axis: int) -> None:
-    """out[:, i] = a[:, i] * out[:, i-1] + b[:, i], from 0."""
-    outer, n, inner = split_axis(a.shape, axis)
-    factor, term = a.reshape((outer, n, inner)), b.reshape((outer, n, inner))
-    target = out.reshape((outer, n, inner))
-    for o in range(outer):
-        for k in range(inner):
-            for i in range(n):
-                target[o, i, k] = term[o, i, k]
-                if i:
-                    target[o, i, k] += factor[o, i, k] * target[o, i - 1, k]
-
-
 def _recurrence_numpy(a: Any, b: Any, *, axis: int) -> Any:
-    out = np.empty(b.shape, b.dtype)
-    recurrence_loop(out, np.ascontiguousarray(a), np.ascontiguousarray(b), axis)
+    """out[:, i] = a[:, i] * out[:, i - 1] + b[:, i]; the first is b[:, 0], whatever the factor there."""
+    out = np.array(b)
+    factors, rows = (np.moveaxis(x, axis, 0) for x in (np.broadcast_to(a, out.shape), out))
+    for i in range(1, len(rows)):
+        rows[i] += factors[i] * rows[i - 1]
     return out
 
 
@@ -166,7 +134,6 @@ cumsum = Call(
     "cumsum",
     lambda x, *, axis: np.cumsum(x, axis=axis),
     _scan_shape,
-    cumsum_loop,
     rule=lambda ct, y, operands, active, *, axis: [flip(cumsum(flip(ct, axes=(axis,)), axis=axis), axes=(axis,))],
     tangent=lambda tangents, y, operands, *, axis: cumsum(tangents[0], axis=axis),
     axes=lambda d, operands, result, *, axis: operands[0],
@@ -180,7 +147,6 @@ recurrence = Call(
     "recurrence",
     _recurrence_numpy,
     _recurrence_shape,
-    recurrence_loop,
     rule=_recurrence_rule,
     tangent=_recurrence_tangent,
     types=common_types,
@@ -259,34 +225,6 @@ reduce_prod = Reduction(
 # ---- argmax, argmin ------------------------------------------------------------------------
 
 
-def argmax_loop(out: Any, x: Any, axis: int) -> None:
-    """The first place of the largest element; a nan counts as largest, as in NumPy."""
-    outer, n, inner = split_axis(x.shape, axis)
-    source, target = x.reshape((outer, n, inner)), out.reshape((outer, inner))
-    for o in range(outer):
-        for k in range(inner):
-            best = 0
-            for i in range(1, n):
-                lead, value = source[o, best, k], source[o, i, k]
-                if value > lead or (value != value and lead == lead):
-                    best = i
-            target[o, k] = best
-
-
-def argmin_loop(out: Any, x: Any, axis: int) -> None:
-    """The first place of the smallest element; a nan counts as smallest, as in NumPy."""
-    outer, n, inner = split_axis(x.shape, axis)
-    source, target = x.reshape((outer, n, inner)), out.reshape((outer, inner))
-    for o in range(outer):
-        for k in range(inner):
-            best = 0
-            for i in range(1, n):
-                lead, value = source[o, best, k], source[o, i, k]
-                if value < lead or (value != value and lead == lead):
-                    best = i
-            target[o, k] = best
-
-
 def _without_axis(name: str, x: ArrayAval, axis: int) -> ArrayAval:
     check_axes(name, x.shape, (axis,))
     check_some(name, x.shape, (axis,))
@@ -301,7 +239,6 @@ argmax = Call(
     "argmax",
     lambda x, *, axis: np.argmax(x, axis=axis),
     lambda x, *, axis: _without_axis("argmax", x, axis),
-    argmax_loop,
     axes=_dims_without_axis,
     batching=along,
     examples=_AXES,
@@ -311,7 +248,6 @@ argmin = Call(
     "argmin",
     lambda x, *, axis: np.argmin(x, axis=axis),
     lambda x, *, axis: _without_axis("argmin", x, axis),
-    argmin_loop,
     axes=_dims_without_axis,
     batching=along,
     examples=_AXES,

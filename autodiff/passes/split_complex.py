@@ -21,7 +21,7 @@ from autodiff.ops import indexing, reduction
 from autodiff.ops import transcendental as tr
 from autodiff.ops.contraction import matmul
 from autodiff.ops.movement import Placement, concatenate, slice_axis
-from autodiff.ops.op import OPS
+from autodiff.ops.op import OPS, applied
 from autodiff.ops.paired import Paired, pair_aval, paired
 
 
@@ -48,8 +48,8 @@ def split_complex(block: Block) -> Block:
         for instr in block.instrs:
             start = len(b.instrs)
             env.update(zip(instr.results, _split(instr, [read(o) for o in instr.operands]), strict=True))
-            for new in b.instrs[start:]:
-                new.location = instr.location
+            for made in b.instrs[start:]:
+                made.location = instr.location
         return b.block([_joined(read(r)) for r in block.results])
 
 
@@ -81,7 +81,7 @@ def _split(instr: Instr, operands: list[Any]) -> tuple[Any, ...]:
     op: Any = instr.op
     complex_result = any(r.aval.dtype.kind == "c" for r in instr.results)
     if not complex_result and not any(isinstance(o, Pair) for o in operands):
-        return fa.applied(op, operands, instr.params)
+        return applied(op, operands, instr.params)
     if op in FORMULAS:
         return (FORMULAS[op](*operands, **instr.params),)
     if op in LINEAR or isinstance(op, fa.Movement | Placement):
@@ -89,14 +89,14 @@ def _split(instr: Instr, operands: list[Any]) -> tuple[Any, ...]:
             Pair(*(_each(op, [o[k] if isinstance(o, Pair) else o for o in operands], instr.params) for k in (0, 1))),
         )
     flags = tuple(isinstance(o, Pair) for o in operands)
-    found = fa.applied(paired(op), [_joined(o) for o in operands], {**instr.params, "pairs": flags})
+    found = applied(paired(op), [_joined(o) for o in operands], {**instr.params, "pairs": flags})
     return tuple(
         _parts_of(new) if old.aval.dtype.kind == "c" else new for old, new in zip(instr.results, found, strict=True)
     )
 
 
 def _each(op: Any, operands: list[Any], params: Mapping[str, Any]) -> Any:
-    (y,) = fa.applied(op, operands, params)
+    (y,) = applied(op, operands, params)
     return y
 
 

@@ -14,6 +14,11 @@ import numpy
 import optree
 import pytest
 import scipy
+import scipy.linalg
+import scipy.signal
+import scipy.sparse.linalg
+import scipy.special
+import scipy.stats
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
@@ -26,6 +31,7 @@ from autodiff.config import config
 from autodiff.coverage import PAGE, Row, parse, render
 from autodiff.errors import ArgumentError, AutodiffError, NotDifferentiableError
 from autodiff.frontends.surface.refused import REFUSED
+from autodiff.frontends.surface.scipy_refused import REFUSED as SCIPY_REFUSED
 from autodiff.testing import check_grads
 
 HEAD = """# Coverage
@@ -143,14 +149,17 @@ def kernel(expression):
 
 
 def refused_rows():
-    rows = []
-    for function, refuse in REFUSED.items():
-        try:
-            refuse()
-        except NotDifferentiableError as error:
-            text = f"{error.what.partition(' ')[2]}: {error.remedy}"
-        rows.append(Row("numpy", function.__name__, "no", "no", "no", "no", "no", text))
-    return rows
+    named = [("numpy", function.__name__, refuse) for function, refuse in REFUSED.items()]
+    named += [("scipy.linalg", name, refuse) for name, refuse in SCIPY_REFUSED.items()]
+    return [Row(namespace, name, "no", "no", "no", "no", "no", reason_of(refuse)) for namespace, name, refuse in named]
+
+
+def reason_of(refuse):
+    """What a refusal says, without the name."""
+    try:
+        refuse()
+    except NotDifferentiableError as error:
+        return f"{error.what.partition(' ')[2]}: {error.remedy}"
 
 
 def rows():
@@ -161,8 +170,8 @@ def rows():
         for name, expression in samples.items()
     ]
     found = [r if r.kernel else Row(*(getattr(r, f) for f in ROW), kernel(r.note), r.note) for r in found]
-    named = {r.name for r in found if r.namespace == "numpy"}
-    refused = [r for r in refused_rows() if r.name not in named]
+    named = {(r.namespace, r.name) for r in found}
+    refused = [r for r in refused_rows() if (r.namespace, r.name) not in named]
     return sorted((*found, *refused), key=lambda r: ([*SAMPLES].index(r.namespace), r.name))
 
 

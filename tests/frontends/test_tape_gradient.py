@@ -292,11 +292,17 @@ def test_cotangents_of_another_shape_are_refused(squares, given):
         tape.gradient(y, x, output_gradients=given)
 
 
-@pytest.mark.parametrize("given", ["ab", [None, 1.0], [1j, 2.0], object()])
+@pytest.mark.parametrize("given", ["ab", [None, 1.0], object()])
 def test_cotangents_that_are_no_numbers_are_refused(squares, given):
     tape, x, y, _ = squares
     with pytest.raises(TypeError, match="cannot compute with"):
         tape.gradient(y, x, output_gradients=given)
+
+
+def test_complex_cotangents_of_a_real_target_are_refused(squares):
+    tape, x, y, _ = squares
+    with pytest.raises(TypeError, match="drops the imaginary part"):
+        tape.gradient(y, x, output_gradients=[1j, 2.0])
 
 
 def test_cotangent_of_a_target_that_is_a_source_is_added():
@@ -406,8 +412,8 @@ def test_function_without_a_rule_raises_when_it_is_called():
     with ad.GradientTape() as tape:
         tape.watch(x)
         y = x * x
-        with pytest.raises(NotDifferentiableError, match=r"np\.unwrap has no rule"):
-            np.unwrap(x)
+        with pytest.raises(NotDifferentiableError, match=r"np\.roots"):
+            np.roots(x)
     assert issubclass(NotDifferentiableError, LookupError)
     assert plain(tape.gradient(y, x)) == [6.0, 2.0]
 

@@ -322,7 +322,7 @@ def gathered(g: Generator) -> Any:
         g.choice(
             [
                 f"np.take({x}, {i} % {n}, axis={axis})",
-                f"np.take({x}, {listed}, axis={axis})",
+                f"np.take({x}, np.array({listed}), axis={axis})",
                 f"np.take({x}, {i} % {n} - {n}, axis={axis})",
                 f"{x}[{i} % {g.real(x).shape[0]}]",
                 f"{x}[..., {i} % {g.real(x).shape[-1]}]",

@@ -187,11 +187,17 @@ def live(code: ast.AST) -> Iterator[ast.AST]:
         ):
             continue
         for node in value if isinstance(value, list) else [value]:
-            is_text = isinstance(node, ast.Expr) and _text(node.value)
-            if isinstance(node, ast.AST) and not is_text and not isinstance(node, ast.Raise | ast.Assert):
+            if isinstance(node, ast.AST) and not _idle(node):
                 if hasattr(node, "lineno"):
                     yield node
                 yield from live(node)
+
+
+def _idle(node: ast.AST) -> bool:
+    """Docstrings, errors, and `strict=True`, which says of right code that it is right."""
+    if isinstance(node, ast.Expr):
+        return bool(_text(node.value))
+    return isinstance(node, ast.Raise | ast.Assert) or (isinstance(node, ast.keyword) and node.arg == "strict")
 
 
 # ---- what ---------------------------------------------------------------------------------------
@@ -264,10 +270,10 @@ def _calls(node: ast.AST) -> Iterator[Change]:
 
 
 def _branches(node: ast.AST) -> Iterator[Change]:
-    # A test that is a comparison is negated by itself.
-    if isinstance(node, ast.IfExp) and not isinstance(node.test, ast.Compare):
+    # A test that is a comparison or a negation is changed by itself.
+    if isinstance(node, ast.IfExp) and not isinstance(node.test, ast.Compare | ast.UnaryOp):
         yield "branches exchanged", ast.IfExp(node.test, node.orelse, node.body)
-    if isinstance(node, ast.If) and not isinstance(node.test, ast.Compare):
+    if isinstance(node, ast.If) and not isinstance(node.test, ast.Compare | ast.UnaryOp):
         yield "condition negated", ast.If(ast.UnaryOp(ast.Not(), node.test), node.body, node.orelse)
     if isinstance(node, ast.BoolOp):
         yield "and, or exchanged", ast.BoolOp(ast.And() if isinstance(node.op, ast.Or) else ast.Or(), node.values)

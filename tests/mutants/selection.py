@@ -32,13 +32,16 @@ FILES: dict[str, list[list[str]]] = {
 
 
 def stages(mutant: Mutant, root: Path) -> list[list[str]]:
-    """Arguments of pytest, one list a stage; files that do not exist are left out."""
+    """Arguments of pytest, one list a stage."""
     found = next(tests for prefix, tests in FILES.items() if mutant.path.startswith(prefix))
-    listed = [[t for t in tests if not t.startswith("tests/") or (root / t).exists()] for tests in found]
+    listed = list(found)
     # Of the tests of ops, those of the ops concerned.
     if 0 < len(mutant.ops) <= 12:
         listed[0] = [*listed[0], "-k", " or ".join(mutant.ops)]
-    return [stage for stage in listed if stage]
+    elif RANDOM in listed:
+        # What breaks many ops shows in random programs before it shows op by op.
+        listed = [RANDOM, *(stage for stage in listed if stage is not RANDOM)]
+    return listed
 
 
 def chosen(root: Path, count: int, only: str = "") -> list[Mutant]:

@@ -177,9 +177,3 @@ def test_vectors_that_are_arbitrary_are_refused():
     # The values, and r, have derivatives all the same.
     for function in (lambda x: np.linalg.svd(x)[1], lambda x: np.linalg.qr(x, "complete")[1]):
         check_grads(lambda x, function=function: np.sum(np.sin(function(x))), (tall,), verbose=False)
-
-
-def test_eig_is_refused_by_name():
-    for name in ("eig", "eigvals"):
-        with pytest.raises(NotDifferentiableError, match=f"np.linalg.{name}"):
-            ad.jit(getattr(np.linalg, name))(A)

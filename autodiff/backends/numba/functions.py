@@ -15,8 +15,6 @@ import numpy as np
 from autodiff.backends.numba.source import DTYPE_NAMES
 from autodiff.ops import special, transcendental
 from autodiff.ops.op import OPS, Call
-from autodiff.ops.ordering import merge_runs
-from autodiff.ops.reduction import split_axis
 from autodiff.passes.split_complex import PAIRED
 
 NUMPY_NAMES = (
@@ -94,16 +92,10 @@ def integer_matmul(out: Any, a: Any, b: Any) -> None:
 OWN: dict[str, Callable[..., Any]] = {
     f.__name__: f for f in (mod, maximum, minimum, fmax, fmin, logaddexp, integer_power, integer_fmod)
 }
-LOOPS: dict[str, Callable[..., Any]] = {
-    "split_axis": split_axis,
-    "merge_runs": merge_runs,
-    "integer_matmul": integer_matmul,
-    **{op.name: op.loop for op in OPS.values() if isinstance(op, Call) and op.loop is not None},
-}
 
 
 def _hosted(op: Call) -> Callable[..., None]:
-    """An op without a loop, as the source of a kernel calls it: outs, operands, parameters."""
+    """An op as the source of a kernel calls it: outs, operands, parameters."""
 
     def call(outs: tuple[Any, ...], operands: tuple[Any, ...], **params: Any) -> None:
         implied = dict.fromkeys(op.implied_params, outs[0].shape)
@@ -113,8 +105,8 @@ def _hosted(op: Call) -> Callable[..., None]:
     return call
 
 
-# Plain Python only: Numba compiles none of these.
-HOSTED = {op.name: _hosted(op) for op in (*OPS.values(), *PAIRED.values()) if isinstance(op, Call) and op.loop is None}
+# Plain Python only: Numba compiles none of these, and what it compiles cannot call the host.
+HOSTED = {op.name: _hosted(op) for op in (*OPS.values(), *PAIRED.values()) if isinstance(op, Call)}
 DTYPES = {name: dtype.type for name, dtype in DTYPE_NAMES.items()}
 
 PYTHON: dict[str, Any] = {
@@ -125,7 +117,7 @@ PYTHON: dict[str, Any] = {
     "sigmoid": transcendental.sigmoid.numpy,
     "softplus": transcendental.softplus.numpy,
     **special.CALLED,
-    **LOOPS,
+    "integer_matmul": integer_matmul,
     **HOSTED,
     **DTYPES,
 }

@@ -25,7 +25,7 @@ from autodiff.backends.numba.nest import NativeCall
 
 HOST = "host"  # the size that is no size: the address of the function that a kernel calls
 WORD = ir.IntType(64)
-_FUNCTION = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(ctypes.c_int64))
+_FUNCTION = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 _Memory = ctypes.c_char * (1 << 62)  # one type for memory of any size: ctypes makes each only once
 
 
@@ -41,9 +41,9 @@ def emit_host_call(printer: Any, step: NativeCall) -> None:
     passed = printer.entry.alloca(WORD, WORD(len(words)))
     for k, word in enumerate(words):
         b.store(word, b.gep(passed, [WORD(k)]))
-    function = ir.FunctionType(WORD, [WORD, WORD.as_pointer()]).as_pointer()
+    function = ir.FunctionType(WORD, [WORD, WORD]).as_pointer()
     number = printer.calls.index(step)
-    status = b.call(b.inttoptr(printer.sizes[HOST], function), [WORD(number), passed])
+    status = b.call(b.inttoptr(printer.sizes[HOST], function), [WORD(number), b.ptrtoint(passed, WORD)])
     good, failed = (printer.body.append_basic_block(n) for n in ("good", "failed"))
     b.cbranch(b.icmp_signed("==", status, WORD(0)), good, failed)
     b.position_at_end(failed)
@@ -71,7 +71,7 @@ class Host:
         calls = [_HostCall(step) for step in steps]
         errors: dict[int, BaseException] = {}  # by thread
 
-        def call(number: int, words: Any) -> int:
+        def call(number: int, words: int) -> int:
             try:
                 calls[number](words)
             except BaseException as error:  # a C function in between cannot let it pass
@@ -102,12 +102,12 @@ class _HostCall:
         self._operands = [(b.dtype, len(b.shape), swapped, not o.aval.shape) for (b, swapped), o in given]
         self._outs = [(b.dtype, len(b.shape), False, False) for b in step.outs]
         buffers = [*self._operands, *self._outs]
-        self._count = len(buffers) + sum(ndim for _, ndim, _, _ in buffers)
+        self._words = ctypes.c_int64 * (len(buffers) + sum(ndim for _, ndim, _, _ in buffers))
         # Memory is often where it was at the last call: then so are the arrays that show it.
         self._last: tuple[Any, list[np.ndarray], list[np.ndarray]] = (None, [], [])
 
-    def __call__(self, words: Any) -> None:
-        given = words[: self._count]
+    def __call__(self, address: int) -> None:
+        given = self._words.from_address(address)[:]
         key, operands, outs = self._last  # one tuple, read once: other threads come here too
         if key != given:
             operands, outs = self._arrays(given)

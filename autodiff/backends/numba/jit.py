@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numba
 
 from autodiff.backends.numba import special_functions, vector_math
-from autodiff.backends.numba.functions import LOOPS, OWN, PYTHON, plus
+from autodiff.backends.numba.functions import OWN, PYTHON, integer_matmul, plus
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,8 +61,7 @@ def namespace() -> dict[str, Any]:
     found["plus"] = numba.njit(error_model="numpy", fastmath={"contract", "reassoc", "nsz"}, forceinline=True)(plus)
     for name, f in OWN.items():
         found[name] = numba.njit(**FLAGS, forceinline=True)(_bound(f, found))
-    for name, f in LOOPS.items():
-        found[name] = numba.njit(**FLAGS)(_bound(f, found))
+    found["integer_matmul"] = numba.njit(**FLAGS)(integer_matmul)
     return found
 
 

@@ -11,16 +11,14 @@ source by Numba instead.
 from __future__ import annotations
 
 import ast
-import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 from llvmlite import ir
 
-from autodiff.backends.numba.host import is_hosted
-from autodiff.backends.numba.llvm_calls import HOST, emit_host_call, emit_recurrence
-from autodiff.backends.numba.llvm_matmul import emit_matmul
+from autodiff.backends.numba.host import HOST
+from autodiff.backends.numba.llvm_calls import asks_host, emit_call
 from autodiff.backends.numba.llvm_scalar import BOOL, TYPES, Scalar, ScalarPrinter, constant
 from autodiff.backends.numba.nest import (
     Access,
@@ -31,6 +29,7 @@ from autodiff.backends.numba.nest import (
     Index,
     KernelPlan,
     LoopNest,
+    NativeCall,
     Source,
     Statement,
     Store,
@@ -39,7 +38,6 @@ from autodiff.backends.numba.source import CHUNK
 from autodiff.backends.numba.vector_formulas import FORMULAS
 from autodiff.ops.families import Elementwise, Reduction
 from autodiff.ops.op import Cast
-from autodiff.ops.reduction import recurrence
 
 # Each formula written out costs 10 to 30 ms of compilation; a kernel with more of them than this
 # calls them instead, element by element.
@@ -83,8 +81,8 @@ class KernelPrinter:
         self.values: dict[str, Scalar] = {}
         self.sizes: dict[str, ir.Value] = {}
         self.pointers: dict[Buffer, ir.Value] = {}
-        self.host_calls = itertools.count()
-        self.size_names = (*plan.sizes, *((HOST,) if any(map(is_hosted, plan.steps)) else ()))
+        self.calls = [s for s in plan.steps if isinstance(s, NativeCall)]
+        self.size_names = (*plan.sizes, *((HOST,) if any(map(asks_host, plan.steps)) else ()))
         outputs = scalar_results(plan)
         kinds = [self._parameter_type(p) for p in plan.params]
         kinds += [WORD] * len(self.size_names)
@@ -99,7 +97,7 @@ class KernelPrinter:
         results = self._bind_parameters(len(outputs))
         self._steps()
         for buffer, pointer in zip(outputs, results, strict=True):
-            self.b.store(self._stored(self.values[buffer.name]), pointer)
+            self.b.store(self.stored(self.values[buffer.name]), pointer)
         self.b.ret_void()
         self.entry.branch(start)
         self._wrapper(kinds)
@@ -155,17 +153,13 @@ class KernelPrinter:
                 _Nest(self, step).emit()
             elif isinstance(step, Alias):
                 self.pointers[step.buffer] = self.pointers[step.base]
-            elif is_hosted(step):
-                emit_host_call(self, step)
-            elif step.instr.op is recurrence:
-                emit_recurrence(self, step)
             else:
-                emit_matmul(self, step)
+                emit_call(self, step)
 
     def fill(self, buffer: Buffer, value: Scalar) -> None:
         """Set every element."""
         with self.loop(WORD(0), self.size(" * ".join(buffer.shape))) as i:
-            self.b.store(self._stored(value), self.b.gep(self.pointers[buffer], [i]))
+            self.b.store(self.stored(value), self.b.gep(self.pointers[buffer], [i]))
 
     @contextmanager
     def loop(self, start: ir.Value, stop: ir.Value, step: int = 1) -> Iterator[ir.Value]:
@@ -233,11 +227,11 @@ class KernelPrinter:
 
     def write(self, target: Access, value: Scalar, loops: Sequence[ir.Value]) -> None:
         if target.buffer.shape:
-            self.b.store(self._stored(value), self.address(target, loops))
+            self.b.store(self.stored(value), self.address(target, loops))
         else:
             self.values[target.buffer.name] = value
 
-    def _stored(self, value: Scalar) -> ir.Value:
+    def stored(self, value: Scalar) -> ir.Value:
         return self.b.zext(value.ir, ir.IntType(8)) if value.dtype == BOOL else value.ir
 
     def slot(self, dtype: np.dtype) -> ir.Value:
@@ -369,4 +363,4 @@ class _Nest:
         kept = tuple(Index(k) for k in range(self.rank) if k not in a.item.axes)
         address = self.p.address(Access(buffer, kept), self.loops)
         acc = self.p.load(address, buffer.dtype)
-        self.b.store(self.p._stored(self.p.scalar.expression(combine, (acc, value))), address)
+        self.b.store(self.p.stored(self.p.scalar.expression(combine, (acc, value))), address)

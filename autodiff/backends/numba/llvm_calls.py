@@ -19,7 +19,6 @@ from autodiff.backends.numba.llvm_indexing import (
     emit_take_along,
 )
 from autodiff.backends.numba.llvm_lapack import (
-    cholesky_work,
     emit_cholesky,
     emit_inv,
     emit_solve,
@@ -40,17 +39,13 @@ from autodiff.ops.ordering import argsort, put_along, searchsorted, take_along
 from autodiff.ops.reduction import argmax, argmin, cumsum, recurrence
 
 
-def _any(step: NativeCall) -> bool:
-    return True
-
-
 def _blas(step: NativeCall) -> bool:
     """Float32 and float64."""
     return step.outs[0].dtype in ROUTINES
 
 
 def _moved(step: NativeCall) -> bool:
-    """NumPy refuses uint64 as indices: they do not fit its own."""
+    """uint64 has numbers that are no places; NumPy knows what to make of them."""
     return step.operands[1][0].dtype != "u8"
 
 
@@ -67,9 +62,9 @@ class Native:
     """
 
     emit: Callable[[Any, NativeCall], None]
-    takes: Callable[[NativeCall], bool] = _any
+    takes: Callable[[NativeCall], bool] | None = None  # None: all of them
     asks_host: bool = False  # whether there are cases for the host
-    work: Callable[[NativeCall], list[tuple[tuple[str, ...], Any]]] = lambda step: []
+    work: Callable[[NativeCall], list[tuple[tuple[str, ...], Any]]] | None = None
 
 
 NATIVE: dict[Op, Native] = {
@@ -86,7 +81,7 @@ NATIVE: dict[Op, Native] = {
     searchsorted: Native(emit_searchsorted),
     solve: Native(emit_solve, _blas, asks_host=True, work=solve_work),
     inv: Native(emit_inv, _blas, asks_host=True, work=inv_work),
-    cholesky: Native(emit_cholesky, _blas, asks_host=True, work=cholesky_work),
+    cholesky: Native(emit_cholesky, _blas, asks_host=True),
     triangular_solve: Native(emit_triangular_solve, _blas, asks_host=True),
 }
 
@@ -94,7 +89,7 @@ NATIVE: dict[Op, Native] = {
 def native(step: NativeCall) -> Native | None:
     """How a step is written natively; None where the host runs it."""
     found = NATIVE.get(step.instr.op)
-    return found if found is not None and found.takes(step) else None
+    return found if found is not None and (found.takes is None or found.takes(step)) else None
 
 
 def is_hosted(step: Step) -> bool:
@@ -121,7 +116,7 @@ def with_work(plan: KernelPlan) -> KernelPlan:
     steps, allocated = list(plan.steps), list(plan.allocated)
     for k, step in enumerate(steps):
         found = native(step) if isinstance(step, NativeCall) else None
-        if isinstance(step, NativeCall) and found is not None:
+        if isinstance(step, NativeCall) and found is not None and found.work is not None:
             work = tuple(Buffer(f"work{k}_{n}", shape, dtype) for n, (shape, dtype) in enumerate(found.work(step)))
             steps[k] = replace(step, work=work)
             allocated += work

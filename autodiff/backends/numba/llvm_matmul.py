@@ -12,20 +12,20 @@ import numpy as np
 from llvmlite import ir
 
 from autodiff.backends.numba.llvm_scalar import constant
-from autodiff.backends.numba.native import register_blas
+from autodiff.backends.numba.native import register_routines
 from autodiff.backends.numba.nest import Buffer, NativeCall
 
 WORD, INT, CHAR = ir.IntType(64), ir.IntType(32), ir.IntType(8)
 ROUTINES = {np.dtype("f8"): "d", np.dtype("f4"): "s"}
 
 
-class _Blas:
-    """Calls of one dtype's routines; everything goes by pointer, as in Fortran."""
+class Blas:
+    """Calls of one dtype's routines, of LAPACK too; everything goes by pointer, as in Fortran."""
 
     def __init__(self, printer: Any, dtype: np.dtype) -> None:
-        register_blas()
+        register_routines()
         self.p, self.b = printer, printer.b
-        self.letter = ROUTINES[dtype]
+        self.prefix = ROUTINES[dtype]
         self.real: ir.Type = constant(0, dtype).ir.type
         self.one, self.zero = self._kept(self.real(1.0)), self._kept(self.real(0.0))
 
@@ -42,11 +42,17 @@ class _Blas:
         """A leading dimension: BLAS refuses 0, even for empty matrices."""
         return self.size(self.b.select(self.b.icmp_signed(">", value, WORD(1)), value, WORD(1)))
 
+    def number(self, value: int) -> ir.Value:
+        return self._kept(INT(value))
+
+    def letter(self, character: str) -> ir.Value:
+        return self._kept(CHAR(ord(character)))
+
     def letter_of(self, transposed: bool) -> ir.Value:
-        return self._kept(CHAR(ord("T" if transposed else "N")))
+        return self.letter("T" if transposed else "N")
 
     def call(self, routine: str, *arguments: ir.Value) -> None:
-        name = f"autodiff_{self.letter}{routine}"
+        name = f"autodiff_{self.prefix}{routine}"
         module = self.b.module
         if name not in module.globals:
             ir.Function(module, ir.FunctionType(ir.VoidType(), [a.type for a in arguments]), name)
@@ -56,7 +62,7 @@ class _Blas:
 def emit_matmul(printer: Any, step: NativeCall) -> None:
     """out = a @ b; the leading axes of a batch are looped over."""
     (out,) = step.outs
-    blas = _Blas(printer, out.dtype)
+    blas = Blas(printer, out.dtype)
     (left, a_swapped), (right, b_swapped) = step.operands
     batch = " * ".join(out.shape[:-2]) or "1"
     if batch == "1":
@@ -74,7 +80,7 @@ def _matrix(printer: Any, buffer: Buffer, i: ir.Value) -> ir.Value:
     return b.gep(printer.pointers[buffer], [b.mul(i, printer.size(" * ".join(buffer.shape[-2:])))])
 
 
-def _emit_one(blas: _Blas, step: NativeCall, pointers: list[ir.Value], a_swapped: bool, b_swapped: bool) -> None:
+def _emit_one(blas: Blas, step: NativeCall, pointers: list[ir.Value], a_swapped: bool, b_swapped: bool) -> None:
     out, a, b = pointers
     (left, _), _ = step.operands
     m, n = step.outs[0].shape[-2:]
@@ -103,7 +109,7 @@ def _emit_one(blas: _Blas, step: NativeCall, pointers: list[ir.Value], a_swapped
         )
 
 
-def _emit_vector(blas: _Blas, pointers: tuple[ir.Value, ...], sizes: tuple[str, str], swapped: bool) -> None:
+def _emit_vector(blas: Blas, pointers: tuple[ir.Value, ...], sizes: tuple[str, str], swapped: bool) -> None:
     """out (m) = M (m, k) @ x (k); `swapped`: M lies in memory as (k, m)."""
     out, matrix, x = pointers
     m, k = (blas.p.size(s) for s in sizes)

@@ -15,7 +15,10 @@ from typing import Any
 import llvmlite.binding as llvm
 
 _lock = threading.Lock()
-BLAS = ("dgemm", "sgemm", "dgemv", "sgemv")
+ROUTINES = {
+    "scipy.linalg.cython_blas": ("gemm", "gemv", "trsm", "trsv"),
+    "scipy.linalg.cython_lapack": ("gesv", "potrf"),
+}
 
 
 @lru_cache(maxsize=1)
@@ -41,11 +44,12 @@ def register(name: str, address: int) -> None:
 
 
 @lru_cache(maxsize=1)
-def register_blas() -> None:
-    """Make SciPy's BLAS known to kernels, under the names `autodiff_dgemm`, ..."""
-    exports = c_exports("scipy.linalg.cython_blas")
-    for routine in BLAS:
-        register(f"autodiff_{routine}", c_address(exports[routine]))
+def register_routines() -> None:
+    """Make SciPy's BLAS and LAPACK known to kernels, under the names `autodiff_dgemm`, ..."""
+    for module, names in ROUTINES.items():
+        exports = c_exports(module)
+        for routine in (f"{letter}{name}" for letter in "sd" for name in names):
+            register(f"autodiff_{routine}", c_address(exports[routine]))
 
 
 def c_exports(module: str) -> dict[str, Any]:

@@ -127,11 +127,15 @@ class LoopNest:
 
 @dataclass(eq=False, slots=True)
 class NativeCall:
-    """`outs = op(arrays)` on whole buffers; an operand may be read transposed."""
+    """`outs = op(arrays)` on whole buffers; an operand may be read transposed.
+
+    `work` is memory that native code needs besides (`llvm_calls.with_work`).
+    """
 
     instr: Instr
     outs: tuple[Buffer, ...]
     operands: tuple[tuple[Buffer, bool], ...]
+    work: tuple[Buffer, ...] = ()
 
 
 @dataclass(eq=False, slots=True)

@@ -45,7 +45,7 @@ from autodiff.ir.aval import short_dtype
 from autodiff.ir.core import Instr
 from autodiff.ops.contraction import Matmul
 from autodiff.ops.families import Elementwise, Reduction
-from autodiff.ops.op import Call, Cast
+from autodiff.ops.op import Cast
 
 CHUNK = 4096
 DTYPE_NAMES = {
@@ -105,12 +105,10 @@ def _call(step: NativeCall) -> list[str]:
         return _matmul(step, operands)
     params = {k: _param(v) for k, v in step.instr.params.items() if k not in op.implied_params}
     outs = [b.name for b in step.outs]
-    if isinstance(op, Call) and op.loop is None:
-        # Whoever runs the op itself wants its scalars as scalars.
-        given = [o if x.aval.shape else f"{o}[0]" for o, x in zip(operands, step.instr.operands, strict=True)]
-        keywords = [f"{k}={v}" for k, v in params.items()]
-        return [f"{op.name}({', '.join([_tuple(outs), _tuple(given), *keywords])})"]
-    return [f"{op.name}({', '.join([*outs, *operands, *params.values()])})"]
+    # Whoever runs the op itself wants its scalars as scalars.
+    given = [o if x.aval.shape else f"{o}[0]" for o, x in zip(operands, step.instr.operands, strict=True)]
+    keywords = [f"{k}={v}" for k, v in params.items()]
+    return [f"{op.name}({', '.join([_tuple(outs), _tuple(given), *keywords])})"]
 
 
 def _tuple(items: list[str]) -> str:

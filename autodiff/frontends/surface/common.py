@@ -10,13 +10,24 @@ import numpy as np
 
 from autodiff.errors import ArgumentError, AxisError, DTypeError
 from autodiff.ir.build import emitter
-from autodiff.ir.core import Operand
+from autodiff.ir.core import Literal, Operand
+from autodiff.ops.arithmetic import identity
 from autodiff.ops.families import cast, reshape
 
 
 def lift(x: Any) -> Any:
     """Anything array-like as an operand of the program being recorded."""
     return x if isinstance(x, Operand) and x.storage is None else emitter().lift(x)
+
+
+def valued(x: Any) -> Any:
+    """A result for the user: one that is a literal, as an operand that has an array's methods."""
+    return identity(x) if isinstance(x, Literal) else x
+
+
+def array_of(y: Any) -> Any:
+    """A result as users get it: a number of the program text becomes an array like any other."""
+    return identity(y) if type(y) is Literal else y
 
 
 def lift_all(xs: Iterable[Any]) -> list[Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.frontends.surface.common import as_float, lift
+from autodiff.frontends.surface.common import as_float, lift, valued
 from autodiff.ir.aval import ArrayAval
 from autodiff.ops import complex_numbers as cn
 from autodiff.ops.families import conjugate, full, not_equal
@@ -18,7 +18,7 @@ def real(val: Any) -> Any:
 
 
 def imag(val: Any) -> Any:
-    return cn.imaginary_part(lift(val))
+    return valued(cn.imaginary_part(lift(val)))
 
 
 def conj(x: Any) -> Any:
@@ -42,7 +42,7 @@ def iscomplex(x: Any) -> Any:
 def isreal(x: Any) -> Any:
     y = lift(x)
     if not cn.is_complex(y):
-        return full(ArrayAval(y.aval.shape, np.dtype(np.bool_)), True)
+        return valued(full(ArrayAval(y.aval.shape, np.dtype(np.bool_)), True))
     return cn.imag(y) == 0
 
 

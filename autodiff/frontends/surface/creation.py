@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.errors import ArgumentError
-from autodiff.frontends.surface.common import as_dtype, as_float, lift, one_axis
+from autodiff.frontends.surface.common import as_dtype, as_float, lift, one_axis, valued
 from autodiff.frontends.surface.shapes import _sizes as sizes
 from autodiff.frontends.surface.shapes import broadcast_to, moveaxis
 from autodiff.ir.aval import ArrayAval
@@ -40,8 +40,8 @@ def full_like(
     aval = lift(a).aval
     wanted = ArrayAval(aval.shape if shape is None else sizes(shape), np.dtype(dtype or aval.dtype))
     if isinstance(fill_value, int | float):
-        return full(wanted, fill_value)
-    return broadcast_to(as_dtype(lift(fill_value), wanted.dtype), wanted.shape)
+        return valued(full(wanted, fill_value))
+    return valued(broadcast_to(as_dtype(lift(fill_value), wanted.dtype), wanted.shape))
 
 
 # ---- points between two ends -----------------------------------------------------------------

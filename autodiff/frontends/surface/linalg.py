@@ -8,24 +8,25 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
-from autodiff.errors import ArgumentError, LinearAlgebraError, NotDifferentiableError, ShapeError
+from autodiff.errors import ArgumentError, LinearAlgebraError, ShapeError
 from autodiff.frontends.surface import products, reductions, shapes
 from autodiff.frontends.surface.common import lift, one_axis, unsupported
 from autodiff.frontends.surface.norms import matrix_norm, norm, vector_norm
 from autodiff.frontends.surface.statistics import cross as cross_op
-from autodiff.ops import decompositions, determinant, least_squares, linear_solve
+from autodiff.ops import decompositions, determinant, eigenvalues, least_squares, linear_solve
+from autodiff.ops.complex_numbers import squared_magnitude
 from autodiff.ops.families import broadcast_shapes, broadcast_to, cast
-from autodiff.ops.matrices import check_matrices, check_square, matrix_types
+from autodiff.ops.matrices import adjoint, check_matrices, check_square, matrix_types
 from autodiff.ops.op import promoted as promoted_op
 
 # The types of NumPy's results, which it gives no public name.
 _ONE = np.eye(1)
-EighResult, QRResult, SVDResult, SlogdetResult = (
-    type(f(_ONE)) for f in (np.linalg.eigh, np.linalg.qr, np.linalg.svd, np.linalg.slogdet)
+EigResult, EighResult, QRResult, SVDResult, SlogdetResult = (
+    type(f(_ONE)) for f in (np.linalg.eig, np.linalg.eigh, np.linalg.qr, np.linalg.svd, np.linalg.slogdet)
 )
 
 
@@ -117,7 +118,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Any, Any, Any, Any]:
     rcond = float(np.finfo(matrix.aval.dtype).eps) if rcond == -1 else _tolerance("lstsq", rcond, matrix)
     found, rank, s = least_squares.lstsq(matrix, values, rcond=rcond)
     misfit = values - products.matmul(matrix, found)
-    residuals = reductions.sum(misfit * misfit, axis=0)
+    residuals = reductions.sum(squared_magnitude(misfit), axis=0)
     if m <= n:
         residuals = residuals[:0]
     return (shapes.reshape(found, (n,)) if vector else found), residuals, rank, s
@@ -220,7 +221,7 @@ def cholesky(a: Any, *, upper: bool = False) -> Any:
     x = as_squares("cholesky", a)
     if not upper:
         return decompositions.cholesky(x)
-    return shapes.swapaxes(decompositions.cholesky(shapes.swapaxes(x, -1, -2)), -1, -2)
+    return adjoint(decompositions.cholesky(adjoint(x)))
 
 
 def _triangle(UPLO: str) -> str:
@@ -255,17 +256,19 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     return r if mode == "r" else QRResult(q, r)
 
 
-def _refused(name: str) -> Any:
-    def refuse(*args: Any, **kwargs: Any) -> NoReturn:
-        raise NotDifferentiableError(
-            f"np.linalg.{name} of a general matrix has complex results, and no rule in autodiff",
-            "np.linalg.eigh or eigvalsh for a symmetric matrix, np.linalg.svd for singular values",
-        )
+def eig(a: Any) -> Any:
+    """Eigenvalues and eigenvectors of general matrices, always complex (NumPy's are real where all eigenvalues are).
 
-    return refuse
+    Whether they are depends on numbers, and a recorded program must hold for others too. Vectors have length 1 and
+    a largest entry that is real, as LAPACK's; their derivatives keep that (see `ops.eigenvalues`).
+    """
+    return EigResult(*eigenvalues.eig(a))
 
 
-eig, eigvals = _refused("eig"), _refused("eigvals")
+def eigvals(a: Any) -> Any:
+    """The eigenvalues of general matrices, always complex; see `eig`."""
+    return eigenvalues.eig(a)[0]
+
 
 # ---- numbers of a matrix ---------------------------------------------------------------------------
 

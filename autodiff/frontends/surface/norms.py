@@ -25,21 +25,20 @@ SPECTRAL = ("nuc", 2, -2)
 
 
 def _real(x: Any) -> Any:
-    x = as_float(lift(x))
     return magnitude(x) if is_complex(x) else x
 
 
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """`numpy.linalg.norm`: of all entries, of vectors along an axis, of matrices in two axes."""
-    x = _real(x)
+    x = as_float(lift(x))
     if ord is None:
-        return euclidean(x, some_axes(axis, x.aval.ndim, "norm"), keepdims)
+        return euclidean(_real(x), some_axes(axis, x.aval.ndim, "norm"), keepdims)
     if axis is None and x.aval.ndim not in (1, 2):
         raise ArgumentError(f"norm: ord={ord!r} of shape {x.aval.shape}", "give the axis, or two axes for a matrix")
     listed = range(x.aval.ndim) if axis is None else axis if isinstance(axis, tuple | list) else (axis,)
     axes = tuple(one_axis(a, x.aval.ndim, "norm") for a in listed)
     if len(axes) == 1:
-        return _vector_norm(x, ord, axes, keepdims)
+        return _vector_norm(_real(x), ord, axes, keepdims)
     if len(axes) != 2 or axes[0] == axes[1]:
         raise ArgumentError(f"norm: axis={axis!r} with ord={ord!r}", "one axis for vectors, two for matrices")
     return _matrix_norm(x, ord, axes, keepdims)
@@ -47,7 +46,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
 def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """The norm of the vectors that several axes make together; of all entries by default."""
-    x = _real(x)
+    x = _real(as_float(lift(x)))
     return _vector_norm(x, ord, some_axes(axis, x.aval.ndim, "vector_norm"), keepdims)
 
 
@@ -101,11 +100,12 @@ def _vector_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any
 
 
 def _matrix_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
-    if ord in ("fro", "f"):
-        return euclidean(x, tuple(sorted(axes)), keepdims)
     if ord in SPECTRAL:
         y = _spectral_norm(moveaxis(x, axes, (-2, -1)), ord)
         return keep(y, x.aval.shape, axes, keepdims)
+    x = _real(x)
+    if ord in ("fro", "f"):
+        return euclidean(x, tuple(sorted(axes)), keepdims)
     if ord not in (1, -1, np.inf, -np.inf):
         raise ArgumentError(f"norm: ord={ord!r} of matrices", "'fro', 'nuc', 1, -1, 2, -2, inf or -inf")
     summed, other = axes if abs(ord) == 1 else axes[::-1]

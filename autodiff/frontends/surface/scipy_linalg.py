@@ -19,6 +19,7 @@ from autodiff.frontends.surface.linalg import as_matrices, as_squares, same_stac
 from autodiff.ops import decompositions, linear_solve, matrix_functions
 from autodiff.ops import lu as lu_ops
 from autodiff.ops.contraction import swap
+from autodiff.ops.families import conjugate
 from autodiff.ops.matrices import adjoint, identity, matrix_types, product
 from autodiff.ops.op import promoted
 
@@ -135,7 +136,7 @@ def solve(
     """a @ x = b. With `assume_a` 'sym', 'her' or 'pos' one triangle of `a` is read."""
     x = as_squares("solve", a)
     if assume_a in ("sym", "symmetric", "her", "hermitian", "pos", "positive definite"):
-        x = _mirrored(x, lower)
+        x = mirrored(x, lower)
     elif assume_a in ("upper triangular", "lower triangular"):
         return solve_triangular(x, b, trans=int(transposed), lower=assume_a == "lower triangular")
     elif assume_a not in (None, "gen", "general", "diagonal", "tridiagonal", "banded"):
@@ -143,7 +144,7 @@ def solve(
     return linalg.solve(swap(x) if transposed else x, b)
 
 
-def _mirrored(a: Any, lower: bool) -> Any:
+def mirrored(a: Any, lower: bool) -> Any:
     """The symmetric matrix that one triangle stands for."""
     part = shapes.tril if lower else shapes.triu
     rest = shapes.tril(a, -1) if lower else shapes.triu(a, 1)
@@ -275,7 +276,7 @@ def eigh(
     # With b = l l', inv(l) a inv(l)' has the same eigenvalues, and its vectors are l' v.
     x, y = same_stacks("eigh", a, b)
     factor = decompositions.cholesky(y if lower else swap(y))
-    half = solve_triangular(factor, _mirrored(x, lower), lower=True)
+    half = solve_triangular(factor, mirrored(x, lower), lower=True)
     w, turned = linalg.eigh(solve_triangular(factor, swap(half), lower=True))
     return w if eigvals_only else (w, solve_triangular(factor, turned, trans=1, lower=True))
 
@@ -283,6 +284,52 @@ def eigh(
 def eigvalsh(a: Any, b: Any = None, *, lower: bool = True, **how: Any) -> Any:
     """The eigenvalues alone, in ascending order."""
     return eigh(a, b, lower=lower, eigvals_only=True, **how)
+
+
+def eig(
+    a: Any, b: Any = None, left: bool = False, right: bool = True, overwrite_a: bool = False,
+    overwrite_b: bool = False, check_finite: bool = True, homogeneous_eigvals: bool = False,
+) -> Any:  # fmt: skip
+    """(w, v), or w alone where not `right`, of a v = w v, or of a v = w b v with a regular `b`; always complex.
+
+    Parameters
+    ----------
+    a, b : (..., n, n)
+
+    Raises
+    ------
+    ArgumentError
+        For left eigenvectors (they are the rows of inv(v)) and homogeneous eigenvalues.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autodiff as ad
+    >>> from autodiff.scipy.linalg import eig
+    >>> def growth(a):
+    ...     return np.max(eig(a)[0].real)
+    >>> print(ad.grad(growth)(np.array([[2.0, 0.0], [0.0, 1.0]])))
+    [[1. 0.]
+     [0. 0.]]
+    """
+    if left or homogeneous_eigvals:
+        raise ArgumentError(
+            "eig: left eigenvectors and homogeneous eigenvalues are not supported under differentiation",
+            "the rows of np.linalg.inv(v) are left eigenvectors",
+        )
+    x = as_squares("eig", a)
+    if b is not None:
+        x, y = same_stacks("eig", x, b)
+        x = linear_solve.solve(y, x)
+    w, v = linalg.eig(x)
+    return (w, v) if right else w
+
+
+def eigvals(
+    a: Any, b: Any = None, overwrite_a: bool = False, check_finite: bool = True, homogeneous_eigvals: bool = False
+) -> Any:
+    """The eigenvalues of general matrices, always complex; see `eig`."""
+    return eig(a, b, right=False, homogeneous_eigvals=homogeneous_eigvals)
 
 
 def polar(a: Any, side: str = "right") -> tuple[Any, Any]:
@@ -305,7 +352,7 @@ def solve_sylvester(a: Any, b: Any, q: Any) -> Any:
 
 
 def solve_continuous_lyapunov(a: Any, q: Any) -> Any:
-    """The solution of a @ x + x @ a.T = q."""
+    """The solution of a @ x + x @ a.conj().T = q."""
     x = as_squares("solve_continuous_lyapunov", a)
     return matrix_functions.solve_sylvester(x, adjoint(x), q)
 
@@ -314,7 +361,7 @@ solve_lyapunov = solve_continuous_lyapunov
 
 
 def solve_discrete_lyapunov(a: Any, q: Any, method: Any = None) -> Any:
-    """The solution of a @ x @ a.T - x + q = 0.
+    """The solution of a @ x @ a.conj().T - x + q = 0.
 
     Small ones (fewer than 10 rows, or method='direct') as one linear system of n**2 unknowns; the others through
     the bilinear transformation to a continuous equation, as in SciPy.
@@ -326,7 +373,8 @@ def solve_discrete_lyapunov(a: Any, q: Any, method: Any = None) -> Any:
     if x.aval.ndim != 2 or y.aval.shape != (n, n):
         raise LinearAlgebraError(f"solve_discrete_lyapunov: shapes {x.aval.shape} and {y.aval.shape}: two of size n")
     if method == "direct" or (method is None and n < 10):
-        system = identity(products.kron(x, x).aval) - products.kron(x, x)
+        squared = products.kron(x, conjugate(x))
+        system = identity(squared.aval) - squared
         return shapes.reshape(linear_solve.solve(system, shapes.reshape(y, (n * n, 1))), (n, n))
     eye, flipped = identity(x.aval), adjoint(x)
     b = linalg.solve(flipped + eye, flipped - eye)  # inv(a' + 1) and a' - 1 commute
@@ -353,8 +401,8 @@ def block_diag(*arrs: Any) -> Any:
 
 
 def toeplitz(c: Any, r: Any = None) -> Any:
-    """First column `c`, first row `r` (default: c); constant along diagonals."""
-    first, row = _vectors("toeplitz", c, c if r is None else r)
+    """First column `c`, first row `r` (default: conj(c)); constant along diagonals."""
+    first, row = _vectors("toeplitz", c, conjugate(lift(c)) if r is None else r)
     values = shapes.concatenate([getitem(first, slice(None, None, -1)), getitem(row, slice(1, None))], 0)
     m, n = first.aval.shape[0], row.aval.shape[0]
     return getitem(values, np.arange(m)[::-1, None] + np.arange(n))
@@ -392,7 +440,9 @@ FUNCTIONS = {
     "coshm": coshm,
     "cosm": cosm,
     "det": det,
+    "eig": eig,
     "eigh": eigh,
+    "eigvals": eigvals,
     "eigvalsh": eigvalsh,
     "expm": expm,
     "expm_frechet": expm_frechet,
