@@ -14,10 +14,11 @@ import numpy as np
 
 from autodiff.errors import DTypeError
 from autodiff.ir.build import literal
-from autodiff.ir.core import OPERATORS, Operand
+from autodiff.ir.core import OPERATORS, Literal, Operand
 from autodiff.ops.families import (
     Elementwise,
     add,
+    anywhere,
     equal,
     logical_and,
     logical_not,
@@ -41,6 +42,7 @@ div = Elementwise(
     (lambda z, x, y: 1.0 / y, lambda z, x, y: -z / y),
     domain=NONZERO,
     takes_complex=True,
+    singular=lambda x, y: not isinstance(y, Literal),
 )
 floordiv = Elementwise("floordiv", np.floor_divide, "({0} // {1})", (None, None), domain=NONZERO)
 mod = Elementwise(
@@ -71,6 +73,7 @@ reciprocal = Elementwise(
     # Not by division: what a machine makes of 1 / 0 as an integer is its own affair.
     variants={"i": "({0} if ({0} == {one}) | ({0} == -{one}) else {zero})", "u": "({0} if {0} == {one} else {zero})"},
     takes_complex=True,
+    singular=anywhere,
 )
 
 sign = Elementwise("sign", np.sign, "sign({0})", (None,))

@@ -83,6 +83,7 @@ class Elementwise(Op):
     blocked: tuple[int, ...] = ()  # operands through which no derivative path runs
     masks_tangents = True
     takes_complex: bool = False  # its partials are those of an analytic function
+    singular: Callable[..., bool] | None = None  # (*operands): whether a slope may be infinite; None: never
     refused: tuple[int, ...] = ()  # operands that have a derivative, which is not known here: an error, not a zero
     keeps_mask = True
 
@@ -127,6 +128,9 @@ class Elementwise(Op):
         rule = self.partials[k]
         partial = None if rule is None else rule(y, *operands)
         return None if isinstance(partial, float) and partial == 0.0 else partial
+
+    def is_singular(self, operands: Sequence[Any]) -> bool:
+        return self.singular is not None and self.singular(*operands)
 
     def check(self, avals: tuple[ArrayAval, ...]) -> None:
         if len(self.blocked) < len(avals):  # where no derivative runs, there is nothing that could be wrong
@@ -343,6 +347,7 @@ class Movement(Op):
     implied_params: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
     errors: tuple[BadExample, ...] = ()
+    selects: bool = False
     keeps_mask = True
     masks_tangents = True
     takes_complex = True
@@ -373,6 +378,11 @@ class Movement(Op):
             return [self.transpose(ct, shape, **params)]
         mask = self.transpose(broadcast_to(ct.mask, y.aval.shape), shape, **params)
         return [Masked(self.transpose(ct.value, shape, **params), some(mask))]
+
+
+def anywhere(*operands: Any) -> bool:
+    """Singular for some numbers, whatever the operands."""
+    return True
 
 
 # ---- the ops that the calculus of the families is written in -------------------------------

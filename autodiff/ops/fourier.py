@@ -104,9 +104,7 @@ rdft = Call(
     _rdft_shape,
     types=_real_types,
     rule=lambda ct, y, operands, active, *, axis: [
-        irdft(
-            _weighted(ct, axis, operands[0].aval.shape[axis], 0.5), axis=axis, n=operands[0].aval.shape[axis]
-        )
+        irdft(_weighted(ct, axis, operands[0].aval.shape[axis], 0.5), axis=axis, n=operands[0].aval.shape[axis])
     ],
     tangent=lambda tangents, y, operands, *, axis: rdft(tangents[0], axis=axis),
     batching=along,

@@ -142,6 +142,7 @@ take = Call(
         BadExample(((3,), np.array([0])), {"axis": 1}, AxisError, ("axis 1", "(3,)")),
     ),
     takes_complex=True,
+    selects=True,
 )
 scatter_add = Call(
     "scatter_add",

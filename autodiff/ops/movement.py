@@ -114,6 +114,7 @@ slice_ = Movement(
         BadExample(((5,),), {"starts": (0,), "limits": (5,), "steps": (0,)}, ArgumentError, ("steps=(0,)",)),
         BadExample(((5,),), {"starts": (0,), "limits": (6,), "steps": (1,)}, ArgumentError, ("(6,)", "(5,)")),
     ),
+    selects=True,
 )
 
 

@@ -67,6 +67,7 @@ class Op:
     takes_complex = False  # whether its derivative holds for complex operands
     keeps_mask = False  # whether `vjp` takes a `Masked` cotangent
     masks_tangents = False  # whether `jvp` takes `Masked` tangents
+    selects: bool = False  # leaves elements of its operand out: what is left out has no cotangent, by construction
     moves: bool = False  # linear, with coefficients 0 and 1: a mask goes through the rules as its value does
     examples: tuple[Example, ...] = ()
     errors: tuple[BadExample, ...] = ()
@@ -128,6 +129,10 @@ class Op:
     def connects(self, position: int) -> bool:
         """Whether a derivative path runs through this operand at all."""
         return True
+
+    def is_singular(self, operands: Sequence[Any]) -> bool:
+        """Whether a slope may be infinite where the value is finite, as that of sqrt at 0."""
+        return False
 
     def dims(self, d: Dims, operands: Sequence[DimShape], result: ArrayAval, params: Mapping[str, Any]) -> DimShape:
         """The axes of the result, in terms of those of the operands (see `ir.dims`)."""
@@ -264,6 +269,7 @@ class Call(Op):
     implied_params: tuple[str, ...] = ()
     batching: Batching | None = None
     takes_complex: bool = False
+    selects: bool = False
     moves: bool = False
     keeps_mask: bool = False
     examples: tuple[Example, ...] = ()

@@ -183,6 +183,7 @@ take_along = Call(
         BadExample(((3,), np.array([0])), {"axis": 1}, AxisError, ("axis 1", "(3,)")),
         BadExample(((2, 3), np.array([0])), {"axis": 1}, ShapeError, ("(2, 3)", "(1,)")),
     ),
+    selects=True,
 )
 put_along = Call(
     "put_along",

@@ -13,7 +13,7 @@ import numpy as np
 
 from autodiff.ir.core import OPERATORS, Literal
 from autodiff.ops.arithmetic import greater, isinf, less_equal, stop_gradient
-from autodiff.ops.families import Elementwise, equal, logical_and, logical_not, not_equal, select
+from autodiff.ops.families import Elementwise, anywhere, equal, logical_and, logical_not, not_equal, select
 from autodiff.ops.promotion import ufunc_types
 
 POSITIVE = ((0.2, 3.0),)
@@ -52,9 +52,14 @@ power = Elementwise(
     domain=((0.2, 3.0), (-2.0, 3.0)),
     variants={"i": "integer_power({0}, {1})", "u": "integer_power({0}, {1})"},
     takes_complex=True,
+    singular=lambda x, y: not (isinstance(y, Literal) and y.value >= 1),
 )
-sqrt = Elementwise("sqrt", np.sqrt, "sqrt({0})", (lambda y, x: 0.5 / y,), domain=POSITIVE, takes_complex=True)
-cbrt = Elementwise("cbrt", np.cbrt, "cbrt({0})", (lambda y, x: power(y, -2.0) / 3.0,), domain=POSITIVE)
+sqrt = Elementwise(
+    "sqrt", np.sqrt, "sqrt({0})", (lambda y, x: 0.5 / y,), domain=POSITIVE, takes_complex=True, singular=anywhere
+)
+cbrt = Elementwise(
+    "cbrt", np.cbrt, "cbrt({0})", (lambda y, x: power(y, -2.0) / 3.0,), domain=POSITIVE, singular=anywhere
+)
 
 
 def _root_partial(y: Any, x: Any) -> Any:
@@ -95,15 +100,35 @@ hypot = Elementwise(
 exp = Elementwise("exp", np.exp, "exp({0})", (lambda y, x: y,), takes_complex=True)
 expm1 = Elementwise("expm1", np.expm1, "expm1({0})", (lambda y, x: y + 1.0,), takes_complex=True)
 exp2 = Elementwise("exp2", np.exp2, "exp2({0})", (lambda y, x: math.log(2.0) * y,))
-log = Elementwise("log", np.log, "log({0})", (lambda y, x: 1.0 / x,), domain=POSITIVE, takes_complex=True)
+log = Elementwise(
+    "log", np.log, "log({0})", (lambda y, x: 1.0 / x,), domain=POSITIVE, takes_complex=True, singular=anywhere
+)
 log1p = Elementwise(
-    "log1p", np.log1p, "log1p({0})", (lambda y, x: 1.0 / (1.0 + x),), domain=POSITIVE, takes_complex=True
+    "log1p",
+    np.log1p,
+    "log1p({0})",
+    (lambda y, x: 1.0 / (1.0 + x),),
+    domain=POSITIVE,
+    takes_complex=True,
+    singular=anywhere,
 )
 log2 = Elementwise(
-    "log2", np.log2, "log2({0})", (lambda y, x: 1.0 / (x * math.log(2.0)),), domain=POSITIVE, takes_complex=True
+    "log2",
+    np.log2,
+    "log2({0})",
+    (lambda y, x: 1.0 / (x * math.log(2.0)),),
+    domain=POSITIVE,
+    takes_complex=True,
+    singular=anywhere,
 )
 log10 = Elementwise(
-    "log10", np.log10, "log10({0})", (lambda y, x: 1.0 / (x * math.log(10.0)),), domain=POSITIVE, takes_complex=True
+    "log10",
+    np.log10,
+    "log10({0})",
+    (lambda y, x: 1.0 / (x * math.log(10.0)),),
+    domain=POSITIVE,
+    takes_complex=True,
+    singular=anywhere,
 )
 
 
@@ -140,6 +165,7 @@ arcsin = Elementwise(
     (lambda y, x: 1.0 / sqrt(one_minus_square(x)),),
     domain=UNIT,
     takes_complex=True,
+    singular=anywhere,
 )
 arccos = Elementwise(
     "arccos",
@@ -148,6 +174,7 @@ arccos = Elementwise(
     (lambda y, x: -1.0 / sqrt(one_minus_square(x)),),
     domain=UNIT,
     takes_complex=True,
+    singular=anywhere,
 )
 arctan = Elementwise("arctan", np.arctan, "arctan({0})", (lambda y, x: 1.0 / (1.0 + x * x),), takes_complex=True)
 
@@ -180,9 +207,16 @@ arccosh = Elementwise(
     (lambda y, x: 1.0 / (sqrt(x - 1.0) * sqrt(x + 1.0)),),
     domain=((1.2, 3.0),),
     takes_complex=True,
+    singular=anywhere,
 )
 arctanh = Elementwise(
-    "arctanh", np.arctanh, "arctanh({0})", (lambda y, x: 1.0 / one_minus_square(x),), domain=UNIT, takes_complex=True
+    "arctanh",
+    np.arctanh,
+    "arctanh({0})",
+    (lambda y, x: 1.0 / one_minus_square(x),),
+    domain=UNIT,
+    takes_complex=True,
+    singular=anywhere,
 )
 
 # ---- smooth activations --------------------------------------------------------------------

@@ -15,12 +15,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from autodiff.errors import InternalError
-from autodiff.ir.aval import is_differentiable
+from autodiff.ir.aval import ArrayAval, is_differentiable
 from autodiff.ir.build import building, inline, literal
 from autodiff.ir.core import Block, Instr, Literal, Operand, Value
-from autodiff.ops.families import both, broadcast_to, cast, plain, some, zeros_like
+from autodiff.ops.families import both, broadcast_to, cast, full, plain, some, zeros_like
 from autodiff.ops.op import Masked
+
+BOOL = np.dtype(np.bool_)
 
 
 def pullback(instrs: Sequence[Instr], seeds: Iterable[tuple[Any, Any]], sources: Sequence[Any]) -> list[Any]:
@@ -40,22 +44,25 @@ def pullback(instrs: Sequence[Instr], seeds: Iterable[tuple[Any, Any]], sources:
     seeds = list(seeds)
     active = _influenced(instrs, sources)
     useful = _influencing(instrs, [target for target, _ in seeds])
+    fragile = _beyond_poles(instrs, active)
     cts: dict[Operand, Any] = {}
     for target, ct in seeds:
         _accumulate(cts, target, ct)
     for instr in reversed(instrs):
         if any(y in cts and y in active for y in instr.results):
-            _pull(instr, cts, active)
+            _pull(instr, cts, active, fragile)
     return [_unmasked(cts.get(s), s) if s in useful else None for s in sources]
 
 
-def _pull(instr: Instr, cts: dict[Operand, Any], active: set[Operand]) -> None:
+def _pull(instr: Instr, cts: dict[Operand, Any], active: set[Operand], fragile: set[Operand]) -> None:
     op: Any = instr.op
     flags = tuple([o in active and op.connects(k) for k, o in enumerate(instr.operands)])
     if not any(flags):
         return
     given = tuple([_given(cts.get(y), y, op.keeps_mask or op.moves) for y in instr.results])
     ct, y = (given[0], instr.results[0]) if len(given) == 1 else (given, instr.results)
+    if op.selects and instr.operands[0] in fragile and not isinstance(ct, Masked):
+        ct = Masked(ct, full(ArrayAval(y.aval.shape, BOOL), True))
     parts = _moved(instr, ct, flags) if op.moves else op.vjp(ct, y, instr.operands, instr.params, flags)
     for operand, wanted, part in zip(instr.operands, flags, parts, strict=True):
         if wanted and part is not None:
@@ -113,6 +120,18 @@ def _influenced(instrs: Sequence[Instr], sources: Iterable[Any]) -> set[Operand]
     for instr in instrs:
         if any(o in found and instr.op.connects(k) for k, o in enumerate(instr.operands)):  # type: ignore[attr-defined]
             found.update(r for r in instr.results if is_differentiable(r.aval.dtype))
+    return found
+
+
+def _beyond_poles(instrs: Sequence[Instr], active: set[Operand]) -> set[Operand]:
+    """Values that may have an infinite slope: where some elements of one are left out, a mask says so."""
+    found: set[Operand] = set()
+    for instr in instrs:
+        op: Any = instr.op
+        if any(o in found for o in instr.operands) or (
+            any(o in active for o in instr.operands) and op.is_singular(instr.operands)
+        ):
+            found.update(instr.results)
     return found
 
 

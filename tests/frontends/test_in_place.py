@@ -678,6 +678,7 @@ def test_arguments_are_never_changed(written):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.usefixtures("no_kernels")
 def test_forward_mode_and_second_order(written):
     function, arguments = written
     x, *rest = arguments

@@ -24,10 +24,6 @@ def test_compiled(seed):
     checks.compiled(program(seed, size=12))
 
 
-def test_compiled_by_numba():
-    checks.compiled(program(1000, size=12), by="numba")
-
-
 @pytest.mark.parametrize("seed", range(2000, 2003))
 def test_against_jax(seed):
     pytest.importorskip("jax")

@@ -241,7 +241,8 @@ def _constants(node: ast.AST) -> Iterator[Change]:
         yield "factor 2", ast.Constant(2.0 * node.value if node.value else 1.0)
     elif isinstance(node.value, int):
         yield "off by one", ast.Constant(node.value + 1)
-        yield "off by one, below", ast.Constant(node.value - 1)
+        if node.value:  # of one operand, the last is the first
+            yield "off by one, below", ast.Constant(node.value - 1)
 
 
 def _comparisons(node: ast.AST) -> Iterator[Change]:

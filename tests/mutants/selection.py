@@ -11,7 +11,14 @@ from pathlib import Path
 from mutants.operators import Mutant, mutants
 
 OP_TESTS = ["tests/ops/test_derivatives.py", "tests/ops/test_kinks.py", "tests/ops/test_linalg.py"]
-ENGINE_TESTS = ["tests/passes/test_passes.py", "tests/transforms", "tests/ir"]
+ENGINE_TESTS = [
+    "tests/transforms",
+    "tests/passes/test_passes.py",
+    "tests/frontends/test_tape_connection.py",
+    "tests/ir",
+]
+STABLE_TESTS = ["tests/passes/test_stabilize.py"]
+MASK_TESTS = ["tests/transforms/test_masks.py"]
 RANDOM = ["tests/fuzz/test_programs.py", "-k", "interpreted"]
 PLACE, NEAR = "autodiff/frontends/surface", "tests/frontends/surface"
 SURFACE = ["tests/frontends/surface", "tests/frontends/test_surface.py"]
@@ -19,10 +26,10 @@ WHOLE = ["tests/frontends", "tests/test_api.py", "tests/ops/test_kinks.py"]
 
 # Files with calculus in them, and the stages of tests for their mutants.
 FILES: dict[str, list[list[str]]] = {
-    "autodiff/ops": [OP_TESTS, RANDOM, SURFACE],
+    "autodiff/ops": [OP_TESTS, MASK_TESTS, RANDOM, SURFACE],
     "autodiff/transforms": [ENGINE_TESTS, RANDOM, WHOLE],
     "autodiff/passes/simplify.py": [ENGINE_TESTS, RANDOM, WHOLE],
-    "autodiff/passes/stabilize.py": [ENGINE_TESTS, RANDOM, WHOLE],
+    "autodiff/passes/stabilize.py": [STABLE_TESTS, ENGINE_TESTS, WHOLE],
     "autodiff/passes/cse.py": [ENGINE_TESTS, RANDOM, WHOLE],
     f"{PLACE}/reductions.py": [[f"{NEAR}/test_nan_reductions.py", "tests/frontends/test_surface.py"], RANDOM, SURFACE],
     f"{PLACE}/calculus.py": [[f"{NEAR}/test_calculus.py"], RANDOM, SURFACE],

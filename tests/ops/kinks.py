@@ -39,8 +39,8 @@ RULES = """
 What value and derivatives are where calculus leaves a choice, or floating-point numbers end. This page is made of the
 table in `tests/ops/kinks.py`; its tests run every line in both modes, to second order, interpreted and compiled.
 
-1. **A lane that was not selected does not count.** What `where`, `maximum`, `clip`, `abs`, a masked reduction or a
-   power left out contributes a derivative of exactly zero, at any order and at any distance: through elementwise
+1. **A lane that was not selected does not count.** What `where`, `maximum`, `clip`, `abs`, an index, a masked
+   reduction or a power left out contributes a derivative of exactly zero, at any order and at any distance: through elementwise
    functions, sums, products, indexing, joins, scans, sorting and matrix products. This is a fact about which lanes
    count (a mask), not about numbers: a derivative that happens to be 0 is multiplied like any other, so
    `sqrt(x)**2` at 0 is nan, and a nan in a selected lane stays visible.
@@ -358,6 +358,11 @@ TABLE = {
         Kink("np.sum(np.where(np.arange(4) > 1, np.concatenate([np.log(x), x]), 0.0))", ([0.0, 2.0],), 2.0, [1.0, 1.0], [0.0, 0.0], jax=(..., [nan, 1.0], [nan, 0.0]), why="lane"),
         Kink("np.sum(np.where(np.arange(2) < 1, np.cumsum(np.sqrt(x)), 0.0))", ([4.0, 0.0],), 2.0, [0.25, 0.0], [-0.03125, 0.0], jax=(..., [0.25, nan], [-0.03125, nan]), why="lane"),
         Kink("np.sum(np.where(np.arange(2) < 1, np.cumprod(np.sqrt(x)), 0.0))", ([4.0, 0.0],), 2.0, [0.25, 0.0], [-0.03125, 0.0], jax=(..., [0.25, nan], [nan, nan]), why="lane"),
+        Kink("np.sqrt(x)[1:]", ([0.0, 4.0],), [2.0], [0.0, 0.25], [0.0, -0.03125], jax=(..., [nan, 0.25], [nan, -0.03125]), why="lane"),
+        Kink("(1.0 / x)[[1, 1]]", ([0.0, 2.0],), [0.5, 0.5], [0.0, -0.5], [0.0, 0.5], jax=(..., [nan, -0.5], [nan, 0.5]), why="lane"),
+        Kink("np.log(x)[::2]", ([1.0, 0.0, 4.0],), [0.0, 1.3862943611198906], [1.0, 0.0, 0.25], [-1.0, 0.0, -0.0625], jax=(..., [1.0, nan, 0.25], [-1.0, nan, -0.0625]), why="lane"),
+        Kink("np.sort(np.sqrt(x))[1]", ([4.0, 0.0],), 2.0, [0.25, 0.0], [-0.03125, 0.0], jax=(..., [0.25, nan], [-0.03125, nan]), why="lane"),
+        Kink("np.max(np.sqrt(x)[1:])", ([0.0, 4.0],), 2.0, [0.0, 0.25], [0.0, -0.03125], jax=(..., [nan, 0.25], [nan, -0.03125]), why="lane"),
         Kink("np.sum(np.where(np.arange(2) > 0, np.sort(np.sqrt(x)), 0.0))", ([4.0, 0.0],), 2.0, [0.25, 0.0], [-0.03125, 0.0], jax=(..., [0.25, nan], [-0.03125, nan]), why="lane"),
         Kink("np.sum(np.where(np.arange(4).reshape(2, 2) > 1, np.broadcast_to(np.sqrt(x), (2, 2)).T, 0.0))", ([0.0, 4.0],), 4.0, [0.0, 0.5], [0.0, -0.0625], jax=(..., [nan, 0.5], [nan, -0.0625]), why="lane"),
         Kink("np.sum(np.where(np.arange(2) > 0, np.reshape(np.log(np.reshape(x, (2, 1))), (2,)), 0.0))", ([0.0, 2.0],), 0.69314718056, [0.0, 0.5], [0.0, -0.25], jax=(..., [nan, 0.5], [nan, -0.25]), why="lane"),

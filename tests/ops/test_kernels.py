@@ -61,7 +61,8 @@ def evaluated(block, args):
 @pytest.mark.parametrize("name", ALL)
 def test_source_agrees_with_the_interpreter(name):
     for dtype in (np.dtype(np.float64), F32, *INTEGERS):
-        for sample in samples(OPS[name], dtype):
+        # Run as Python, the shape derivatives take a second an element.
+        for sample in list(samples(OPS[name], dtype))[: 1 if name in SLOWEST else None]:
             for block, args in programs(sample):
                 if any(i.results[0].aval.dtype == np.float16 for i in block.instrs):
                     continue

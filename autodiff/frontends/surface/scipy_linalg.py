@@ -42,7 +42,7 @@ def expm(A: Any) -> Any:
     --------
     >>> import autodiff as ad
     >>> from autodiff.scipy.linalg import expm
-    >>> ad.grad(lambda t: expm(t * [[0.0, 1.0], [0.0, 0.0]])[0, 1])(3.0)
+    >>> float(ad.grad(lambda t: expm(t * [[0.0, 1.0], [0.0, 0.0]])[0, 1])(3.0))
     1.0
     """
     return matrix_functions.expm(A)
