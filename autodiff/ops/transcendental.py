@@ -52,7 +52,7 @@ power = Elementwise(
     domain=((0.2, 3.0), (-2.0, 3.0)),
     variants={"i": "integer_power({0}, {1})", "u": "integer_power({0}, {1})"},
     takes_complex=True,
-    singular=lambda x, y: not (isinstance(y, Literal) and y.value >= 1),
+    singular=lambda x, y: not (isinstance(y, Literal) and np.real(y.value) >= 1),
 )
 sqrt = Elementwise(
     "sqrt", np.sqrt, "sqrt({0})", (lambda y, x: 0.5 / y,), domain=POSITIVE, takes_complex=True, singular=anywhere

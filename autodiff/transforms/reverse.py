@@ -62,7 +62,7 @@ def _pull(instr: Instr, cts: dict[Operand, Any], active: set[Operand], fragile: 
     given = tuple([_given(cts.get(y), y, op.keeps_mask or op.moves) for y in instr.results])
     ct, y = (given[0], instr.results[0]) if len(given) == 1 else (given, instr.results)
     if op.selects and instr.operands[0] in fragile and not isinstance(ct, Masked):
-        ct = Masked(ct, full(ArrayAval(y.aval.shape, BOOL), True))
+        ct = Masked(ct, full(ArrayAval(instr.results[0].aval.shape, BOOL), True))
     parts = _moved(instr, ct, flags) if op.moves else op.vjp(ct, y, instr.operands, instr.params, flags)
     for operand, wanted, part in zip(instr.operands, flags, parts, strict=True):
         if wanted and part is not None:

@@ -53,7 +53,8 @@ root = Path(sys.argv[1])
 found = mutants(root / "autodiff/ops/transcendental.py", root)
 mutant = next((m for m in found if m.name.endswith("] " + sys.argv[2])), None)
 preload()
-sys.exit(noticed(mutant, ["tests/ops/test_derivatives.py", "-k", "test_pushforward and (float64-sin] or float64-cos])"], root))
+some = ["tests/ops/test_derivatives.py", "-k", "test_pushforward and (float64-sin] or float64-cos])"]
+sys.exit(noticed(mutant, some, root))
 """
 
 
