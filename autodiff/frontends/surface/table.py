@@ -231,7 +231,8 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[st
     if ufunc in REFUSED:
         REFUSED[ufunc]()
     if method != "__call__" or function is None:
-        raise missing(f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}"))
+        where = "np" if hasattr(np, ufunc.__name__) else "scipy.special"
+        raise missing(f"{where}.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}"))
     dtype = kwargs.pop("dtype", None)
     axis = {"axis": kwargs.pop("axis")} if ufunc is np.vecdot and "axis" in kwargs else {}
     unsupported(f"np.{ufunc.__name__}", **{k: (v, None) for k, v in kwargs.items() if k != "casting"})
@@ -253,7 +254,8 @@ def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 
 def missing(name: str) -> NotDifferentiableError:
     """The error for a function autodiff has no rule for, with the nearest one it has."""
-    known = [f"np.{f.__name__}" for f in (*UFUNCS, *FUNCTIONS)]
-    near = difflib.get_close_matches(name, known, 1, cutoff=0.85)
-    hint = f"the nearest that has one is {near[0]}" if near else "write it with functions that have one"
+    known = {f.__name__: f"np.{f.__name__}" for f in (*UFUNCS, *FUNCTIONS)}
+    known |= {f: f"scipy.special.{f}" for f in SCIPY if f not in known}
+    near = difflib.get_close_matches(name.rpartition(".")[2], known, 1, cutoff=0.8)
+    hint = f"the nearest that has one is {known[near[0]]}" if near else "write it with functions that have one"
     return NotDifferentiableError(f"{name} has no rule in autodiff", f"{hint}, or compute it before, on plain arrays")
