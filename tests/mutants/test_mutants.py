@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from mutants.equivalent import EQUIVALENT
 from mutants.operators import mutants
 from mutants.selection import FILES, chosen, stages
 
@@ -41,6 +42,11 @@ def test_the_choice_is_always_the_same_and_has_every_file():
     assert {prefix for prefix in FILES if any(m.path.startswith(prefix) for m in found)} == set(FILES)
     assert len(found) >= 60
     assert all(stages(m, ROOT) for m in found)
+
+
+def test_equivalent_mutants_exist():
+    # A name that is no mutant's any more excuses nothing: the code has changed, and so should the list.
+    assert EQUIVALENT.keys() <= {m.name for m in chosen(ROOT, 0)}
 
 
 THREE = {"cos(x) -> sin(x)": True, "-sin(x) -> sin(x)": True, "none": False}

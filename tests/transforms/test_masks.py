@@ -19,6 +19,13 @@ CASES = {
     "sort": (lambda x: np.sqrt(np.sort(np.maximum(x, 0.0))), [4.0, -1.0, 1.0], [0.25, 0.0, 0.5]),
     "concatenate": (lambda x: np.sqrt(np.concatenate([np.maximum(x, 0.0), x**2])), [-1.0, 4.0], [-1.0, 1.25]),
     "beside a constant": (lambda x: np.sqrt(np.append(np.maximum(x, 0.0), 9.0)), [-1.0, 4.0], [0.0, 0.25]),
+    "beside a zero": (lambda x: np.sqrt(np.append(np.maximum(x, 0.0), 0.0)), [-1.0, 4.0], [0.0, 0.25]),
+    # Lanes that count, counted through a product, would add up to nothing: no reason to drop them.
+    "lanes that cancel": (
+        lambda x: np.sin(np.cumprod(np.minimum(x, 5.0))),
+        [1.0, -1.0],
+        [np.cos(1.0) - np.cos(-1.0), np.cos(-1.0)],
+    ),
     "cumsum": (lambda x: np.where(FIRST, np.cumsum(np.sqrt(x)), 0.0), [4.0, 0.0, 0.0], [0.25, 0.0, 0.0]),
     "cumprod": (lambda x: np.where(~FIRST[::-1], np.cumprod(x), 0.0), [2.0, 3.0, INF], [4.0, 2.0, 0.0]),
     "cumprod before": (lambda x: np.where(FIRST, np.cumprod(x), 0.0), [2.0, INF, 3.0], [1.0, 0.0, 0.0]),
