@@ -130,7 +130,9 @@ class Parameters:
                 _leaf(leaf)
             except AutodiffError as error:
                 return DTypeError(
-                    f"{self.function}: argument {self.described(path)}: {error.what}", _remedy(leaf, self.name(path[1]))
+                    f"{self.function}: argument {self.described(path)}: {error.what}",
+                    "pass numbers or arrays, or keep it out of the differentiation: "
+                    f"static_argnames={self.name(path[1])!r}",
                 )
         raise AssertionError("one leaf was refused")
 
@@ -258,12 +260,6 @@ def _leaf(x: Any) -> tuple[Any, ArrayAval, bool]:
         return x, x.aval, x.weak
     array = plain_array(x)
     return array, ArrayAval(array.shape, array.dtype), type(x) in PYTHON_SCALARS
-
-
-def _remedy(leaf: Any, name: str) -> str:
-    if getattr(leaf, "dtype", np.dtype(type(leaf) if isinstance(leaf, complex) else object)).kind == "c":
-        return "pass the real and the imaginary part as two float arrays"
-    return f"pass numbers or arrays, or keep it out of the differentiation: static_argnames={name!r}"
 
 
 def _hint(name: str, path: tuple[Any, ...]) -> str:

@@ -183,7 +183,7 @@ def constant(value: Any, dtype: Any = None, name: str = "") -> Tensor:
     Raises
     ------
     DTypeError
-        For None, strings, object and complex arrays.
+        For None, strings and arrays of objects.
 
     Examples
     --------

@@ -66,7 +66,7 @@ class Tracer(ArrayMethods, Value):
         return self._refuse("an integer position", "make the argument static (static_argnums), or use np.take")  # type: ignore[no-any-return]
 
     def __complex__(self) -> complex:
-        return self._refuse("complex()", "complex numbers are not differentiated")  # type: ignore[no-any-return]
+        return self._refuse("complex()", "use the array itself, or x + 1j * y to combine two")  # type: ignore[no-any-return]
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         if asked_by_sparse():

@@ -38,7 +38,7 @@ class Variable(ArrayMethods):
     Raises
     ------
     DTypeError
-        For None, strings, object and complex arrays.
+        For None, strings and arrays of objects.
 
     Examples
     --------

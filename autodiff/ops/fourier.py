@@ -29,7 +29,7 @@ _Z = np.array([[1 + 2j, -0.5j, 0.25], [3.0, -1 - 1j, 0.5 + 1j]])
 
 
 def _complex_types(kinds: Kinds) -> tuple[tuple[np.dtype, ...], np.dtype]:
-    dtype = np.result_type(common(kinds), np.complex64) if kinds else np.dtype(np.complex128)
+    dtype = np.result_type(common(kinds), np.complex64)
     return (dtype,), dtype
 
 

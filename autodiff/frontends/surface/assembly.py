@@ -9,7 +9,6 @@ import numpy as np
 
 from autodiff.errors import ArgumentError, ShapeError
 from autodiff.frontends.surface.common import as_dtype, lift, lift_all, one_axis, unsupported
-from autodiff.frontends.surface.indexing import cast_to
 from autodiff.frontends.surface.shapes import broadcast_arrays, concatenate, flip, moveaxis, ravel, stack, transpose
 from autodiff.frontends.surface.static import static_array
 from autodiff.ops.families import broadcast_to, equal, reshape, select, zeros_like
@@ -33,7 +32,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
     index, n = _places(obj, "insert"), x.aval.shape[k]
     if isinstance(index, slice):
         index = np.arange(*index.indices(n))
-    v = cast_to(lift(values), x.aval.dtype)
+    v = as_dtype(lift(values), x.aval.dtype)
     count = index.size
     if index.size == 1:
         # One place takes as many elements as there are, in NumPy by the first axis of the values.

@@ -21,13 +21,8 @@ def lift(x: Any) -> Any:
 
 
 def valued(x: Any) -> Any:
-    """A result for the user: one that is a literal, as an operand that has an array's methods."""
-    return identity(x) if isinstance(x, Literal) else x
-
-
-def array_of(y: Any) -> Any:
     """A result as users get it: a number of the program text becomes an array like any other."""
-    return identity(y) if type(y) is Literal else y
+    return identity(x) if isinstance(x, Literal) else x
 
 
 def lift_all(xs: Iterable[Any]) -> list[Any]:

@@ -16,7 +16,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from autodiff.errors import AxisError, ConcretizationError, DTypeError, ShapeError
-from autodiff.frontends.surface.common import lift, one_axis, unsupported
+from autodiff.frontends.surface.common import as_dtype, lift, one_axis, unsupported
+from autodiff.frontends.surface.placing import put_at
 from autodiff.frontends.surface.static import static_array
 from autodiff.ir.aval import ArrayAval
 from autodiff.ir.core import Literal, Operand, Value
@@ -251,11 +252,10 @@ def flat_index(arrays: list[Any], sizes: tuple[int, ...]) -> tuple[Any, tuple[in
         if place.aval.dtype.kind not in "iu":
             raise DTypeError(f"indices must be integers, got dtype {place.aval.dtype}", "use .astype(int)")
         place = cast(place, dtype=np.dtype(np.intp)) if place.aval.dtype != np.intp else place
-        place = select(less(place, 0) & (place >= -n), place + n, place)
-        if len(arrays) > 1:
+        if len(arrays) > 1:  # alone, it is what `take` itself takes
+            place = select(less(place, 0), place + n, place)
             # An index outside its own axis must not land on a neighbour: send it outside of all.
-            outside = less(place, 0) | (place >= n)
-            place = select(outside, math.prod(sizes) * 2, place)
+            place = select(less(place, 0) | (place >= n), math.prod(sizes) * 2, place)
         total = place if total is None else total * n + place
     total = broadcast_trailing(total, shape)
     return (total if shape else reshape_op(total, shape=(1,))), shape
@@ -319,9 +319,9 @@ def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Any:
 def index_add(x: Any, index: Any, updates: Any) -> Any:
     """`x` with `updates` added at `index`; repeated places add up."""
     x = lift(x)
-    places = getitem(lift(np.arange(x.aval.size).reshape(x.aval.shape)), index)
-    u = broadcast_trailing(cast_to(lift(updates), x.aval.dtype), places.aval.shape)
-    n = max(places.aval.size, 0)
+    places = recorded_places(x, index)
+    u = broadcast_trailing(as_dtype(lift(updates), x.aval.dtype), places.aval.shape)
+    n = places.aval.size
     flat = scatter_add_op(reshape_op(u, shape=(n,)), reshape_op(places, shape=(n,)), shape=(x.aval.size,), axis=0)
     return x + reshape_op(flat, shape=x.aval.shape)
 
@@ -331,16 +331,10 @@ def index_set(x: Any, index: Any, values: Any) -> Any:
     x = lift(x)
     if not is_known(index):
         places = recorded_places(x, index)
-        part = broadcast_trailing(cast_to(lift(values), x.aval.dtype), places.aval.shape)
+        part = broadcast_trailing(as_dtype(lift(values), x.aval.dtype), places.aval.shape)
         return put_recorded(x, places, part, is_basic(index))
     places = known_places(x.aval.shape, index)
-    u = broadcast_trailing(cast_to(lift(values), x.aval.dtype), places.shape)
-    if not places.size:
-        return x
-    owner = np.full(x.aval.shape, -1)
-    owner.flat[places.ravel()] = np.arange(places.size)
-    spread = take_op(reshape_op(u, shape=(places.size,)), lift(np.maximum(owner, 0).ravel()), axis=0)
-    return select(lift(owner >= 0), reshape_op(spread, shape=x.aval.shape), x)
+    return put_at(x, places, broadcast_trailing(as_dtype(lift(values), x.aval.dtype), places.shape))
 
 
 def recorded_places(x: Any, index: Any) -> Any:
@@ -392,7 +386,3 @@ def known_index(index: Any) -> Any:
             )
         index = operand
     return np.asarray(index.known_value()) if hasattr(index, "known_value") else index
-
-
-def cast_to(x: Any, dtype: np.dtype) -> Any:
-    return x if x.aval.dtype == dtype else cast(x, dtype=dtype)

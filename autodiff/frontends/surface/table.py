@@ -38,7 +38,7 @@ from autodiff.frontends.surface import (
     views,
     writes,
 )
-from autodiff.frontends.surface.common import array_of, as_dtype, lift, unsupported
+from autodiff.frontends.surface.common import as_dtype, lift, unsupported, valued
 from autodiff.frontends.surface.refused import REFUSED
 from autodiff.frontends.surface.storage import copied
 from autodiff.ops import OPS, special
@@ -222,7 +222,7 @@ FUNCTIONS[np.nan_to_num] = writes.nan_to_num(FUNCTIONS[np.nan_to_num])
 def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Answer `__array_ufunc__`."""
     if method == "__call__" and not kwargs and ufunc in UFUNCS:
-        return array_of(UFUNCS[ufunc](*inputs))
+        return valued(UFUNCS[ufunc](*inputs))
     if method in ufunc_methods.METHODS and ufunc_methods.answers(ufunc, method):
         return ufunc_methods.METHODS[method](ufunc, *inputs, **kwargs)
     if method == "outer" and ufunc in UFUNCS:
@@ -244,7 +244,7 @@ def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     ours = FUNCTIONS.get(function) or REFUSED.get(function)
     if ours is None:
         raise missing(f"{function.__module__}.{function.__name__}".replace("numpy", "np"))
-    y = array_of(ours(*args, **kwargs))
+    y = valued(ours(*args, **kwargs))
     # What comes back as it went in is a copy in NumPy, unless it is a view.
     for a in args:
         if y is a and function not in SHARING:
