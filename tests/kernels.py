@@ -7,7 +7,7 @@ import numpy as np
 
 from autodiff.backends.interpreter import run
 from autodiff.backends.numba.compile import CompiledKernel, NumbaKernel, compile_kernel, plan_kernel, python_kernel
-from autodiff.backends.numba.source import size_origins
+from autodiff.backends.numba.source import print_source, size_origins
 from autodiff.ir.core import Block
 from autodiff.ir.signature import signature
 from autodiff.ops.paired import as_complex, as_pairs
@@ -21,7 +21,8 @@ class Kernel:
     def __init__(self, block: Block) -> None:
         self.block, self.literals = generalize(lowerable(optimize(block)))
         self.signature = signature(self.block)
-        self.plan, self.source = plan_kernel(self.block, self.signature.sizes)
+        self.plan = plan_kernel(self.block, self.signature.sizes)
+        self.source = print_source(self.plan)
         self._machines: dict[str, CompiledKernel] = {}
         self._complex = [r.aval.dtype.kind == "c" for r in block.results]
 
@@ -51,7 +52,7 @@ class Kernel:
 
     def _compile(self, by: str) -> CompiledKernel:
         if by == "numba":
-            return NumbaKernel(self.plan, self.source)
+            return NumbaKernel(self.plan)
         return compile_kernel(self.block, self.signature.sizes)
 
     def _literals(self) -> list[Any]:

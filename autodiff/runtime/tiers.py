@@ -15,6 +15,7 @@ import numpy as np
 from autodiff.backends.interpreter import Interpreter
 from autodiff.backends.numba.compile import CompiledKernel, Run, plan_kernel
 from autodiff.backends.numba.fuse import NoKernel
+from autodiff.backends.numba.source import print_source
 from autodiff.config import config
 from autodiff.ir.aval import ArrayAval
 from autodiff.ir.core import Block
@@ -103,7 +104,7 @@ class Program:
         """The source of the kernel, compiled or not; the reason when there is none."""
         block, _, sig = self.generalized()
         try:
-            return plan_kernel(block, sig.sizes)[1]
+            return print_source(plan_kernel(block, sig.sizes))
         except NoKernel as why:
             return f"# no kernel: {why}\n"
 

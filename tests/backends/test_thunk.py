@@ -19,15 +19,15 @@ WORD, DOUBLE = ir.IntType(64), ir.DoubleType()
 
 @pytest.fixture(scope="module")
 def scaled():
-    """void scaled(words): out[0] = x[0] * factor + count."""
+    """int scaled(words): out[0] = x[0] * factor + count."""
     module = ir.Module("scaled")
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [WORD.as_pointer()]), "scaled")
+    function = ir.Function(module, ir.FunctionType(ir.IntType(32), [WORD.as_pointer()]), "scaled")
     b = ir.IRBuilder(function.append_basic_block())
     x, out, factor, count = (b.load(b.gep(function.args[0], [WORD(k)])) for k in range(4))
     value = b.load(b.inttoptr(x, DOUBLE.as_pointer()))
     product = b.fmul(value, b.bitcast(factor, DOUBLE))
     b.store(b.fadd(product, b.sitofp(count, DOUBLE)), b.inttoptr(out, DOUBLE.as_pointer()))
-    b.ret_void()
+    b.ret(ir.IntType(32)(0))
     return MachineCode(str(module), "scaled")
 
 

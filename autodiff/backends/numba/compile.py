@@ -1,11 +1,11 @@
 """From a block to a callable kernel.
 
-`plan_kernel` lowers and prints, `compile_kernel` compiles, `python_kernel` runs the source as it
+`plan_kernel` lowers, `print_source` prints, `compile_kernel` compiles, `python_kernel` runs the source as it
 is. A kernel is machine code from LLVM IR (`native_kernel.py`) where that printer can say it, and
 else the source through Numba. Importing this module imports neither Numba nor llvmlite: see `jit`
 and `native`.
 
-A kernel has `source`, and `bind(literals, sizes)`: the function of one program, from its arrays
+A kernel has `bind(literals, sizes)`: the function of one program, from its arrays
 (C-contiguous, aligned) and Python numbers to a tuple of fresh arrays and NumPy scalars. It raises
 TypeError, before anything runs, for arguments that are not of that kind.
 """
@@ -37,8 +37,6 @@ Run = Callable[..., tuple[Any, ...]]
 class CompiledKernel(Protocol):
     """Machine code for one signature."""
 
-    source: str
-
     def bind(self, literals: Sequence[Any], sizes: Mapping[str, int]) -> Run:
         """The kernel for one program."""
 
@@ -46,8 +44,7 @@ class CompiledKernel(Protocol):
 class NumbaKernel:
     """A kernel compiled from source by Numba."""
 
-    def __init__(self, plan: KernelPlan, source: str) -> None:
-        self.source = source
+    def __init__(self, plan: KernelPlan) -> None:
         self._passed = tuple(size_origins(plan)[1])
         self._results = [(b.dtype, bool(b.shape)) for b in plan.results]
         # Numba tells a float64 from a float32, and an int from a bool.
@@ -57,7 +54,7 @@ class NumbaKernel:
             numba = jit()
             try:
                 self._call: Callable[..., Any] = numba.compiled(
-                    _defined(source, numba.namespace()), params, len(self._passed)
+                    _defined(print_source(plan), numba.namespace()), params, len(self._passed)
                 )
             except numba.Refused as reason:
                 raise NoKernel(str(reason)) from reason
@@ -88,10 +85,9 @@ def native() -> ModuleType:
     return importlib.import_module("autodiff.backends.numba.native_kernel")
 
 
-def plan_kernel(block: Block, sizes: Sizes) -> tuple[KernelPlan, str]:
-    """The plan and the source of a block's kernel; raises `NoKernel` when it has none."""
-    plan = fuse(block, sizes, RESERVED)
-    return plan, print_source(plan)
+def plan_kernel(block: Block, sizes: Sizes) -> KernelPlan:
+    """The plan of a block's kernel; raises `NoKernel` when it has none."""
+    return fuse(block, sizes, RESERVED)
 
 
 def compile_kernel(block: Block, sizes: Sizes) -> CompiledKernel:
@@ -102,14 +98,14 @@ def compile_kernel(block: Block, sizes: Sizes) -> CompiledKernel:
     NoKernel
         When the block holds something that kernels cannot do.
     """
-    plan, source = plan_kernel(block, sizes)
+    plan = plan_kernel(block, sizes)
     if config.native:
         machine = native()
         try:
-            return machine.NativeKernel(plan, source)  # type: ignore[no-any-return]
+            return machine.NativeKernel.of_plan(plan)  # type: ignore[no-any-return]
         except (NoKernel, machine.ThunkError):
             pass  # Numba compiles more
-    return NumbaKernel(plan, source)
+    return NumbaKernel(plan)
 
 
 def python_kernel(source: str) -> Callable[..., Any]:

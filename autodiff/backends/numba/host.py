@@ -24,6 +24,7 @@ from llvmlite import ir
 from autodiff.backends.numba.nest import NativeCall
 
 HOST = "host"  # the size that is no size: the address of the function that a kernel calls
+RAISED = 2  # the status of a kernel whose host keeps an exception for its caller
 WORD = ir.IntType(64)
 _FUNCTION = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 _Memory = ctypes.c_char * (1 << 62)  # one type for memory of any size: ctypes makes each only once
@@ -47,7 +48,7 @@ def emit_host_call(printer: Any, step: NativeCall) -> None:
     good, failed = (printer.body.append_basic_block(n) for n in ("good", "failed"))
     b.cbranch(b.icmp_signed("==", status, WORD(0)), good, failed)
     b.position_at_end(failed)
-    b.ret_void()
+    b.ret(ir.IntType(32)(RAISED))
     b.position_at_end(good)
 
 

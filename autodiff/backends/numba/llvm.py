@@ -1,7 +1,7 @@
 """A kernel plan as LLVM IR: the second printer of loop nests, beside `source.py`.
 
-    void kernel(int64 *words)       one word per parameter, size, buffer and scalar result
-    void body(...)                  the same, typed; pointers are `noalias`, so loops vectorise
+    int kernel(int64 *words)        one word per parameter, size, buffer and scalar result
+    int body(...)                   the same, typed; pointers are `noalias`, so loops vectorise
 
 Who calls it gives all memory: results are fresh arrays, intermediates live in an arena. The two
 printers are held together by tests; what this one cannot say (`NoKernel`) is compiled from
@@ -43,7 +43,7 @@ from autodiff.ops.op import Cast
 # calls them instead, element by element.
 INLINED = 64
 WORD = ir.IntType(64)
-VOID = ir.VoidType()
+STATUS = ir.IntType(32)  # 0; 1: an exception is pending in this thread; 2: the host has one
 
 
 def memory_type(dtype: np.dtype) -> ir.Type:
@@ -87,7 +87,7 @@ class KernelPrinter:
         kinds = [self._parameter_type(p) for p in plan.params]
         kinds += [WORD] * len(self.size_names)
         kinds += [memory_type(b.dtype).as_pointer() for b in (*plan.allocated, *outputs)]
-        self.body = ir.Function(self.module, ir.FunctionType(VOID, kinds), "body")
+        self.body = ir.Function(self.module, ir.FunctionType(STATUS, kinds), "body")
         self.body.linkage = "internal"
         self.body.attributes.add("noinline")
         self.entry = ir.IRBuilder(self.body.append_basic_block("entry"))
@@ -98,7 +98,7 @@ class KernelPrinter:
         self._steps()
         for buffer, pointer in zip(outputs, results, strict=True):
             self.b.store(self.stored(self.values[buffer.name]), pointer)
-        self.b.ret_void()
+        self.b.ret(STATUS(0))
         self.entry.branch(start)
         self._wrapper(kinds)
 
@@ -127,7 +127,7 @@ class KernelPrinter:
 
     def _wrapper(self, kinds: Sequence[ir.Type]) -> None:
         """Unpack the words."""
-        function = ir.Function(self.module, ir.FunctionType(VOID, [WORD.as_pointer()]), "kernel")
+        function = ir.Function(self.module, ir.FunctionType(STATUS, [WORD.as_pointer()]), "kernel")
         b = ir.IRBuilder(function.append_basic_block())
         arguments = []
         for k, kind in enumerate(kinds):
@@ -139,8 +139,7 @@ class KernelPrinter:
             else:
                 number = b.bitcast(word, ir.DoubleType())
                 arguments.append(number if isinstance(kind, ir.DoubleType) else b.fptrunc(number, kind))
-        b.call(self.body, arguments)
-        b.ret_void()
+        b.ret(b.call(self.body, arguments))
 
     # ---- steps ------------------------------------------------------------------------------
 

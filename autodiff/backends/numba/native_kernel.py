@@ -8,59 +8,66 @@ may be given away, takes an arena out of a pool for as long as it runs.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from autodiff.backends.numba.host import Host
-from autodiff.backends.numba.llvm import is_large, print_llvm, scalar_results
+from autodiff.backends.numba.llvm import is_large, print_llvm
 from autodiff.backends.numba.llvm_calls import asks_host, with_work
 from autodiff.backends.numba.native import MachineCode
-from autodiff.backends.numba.nest import Alias, Buffer, KernelPlan, NativeCall
+from autodiff.backends.numba.nest import KernelPlan, NativeCall
+from autodiff.backends.numba.recipe import ALIGNMENT, SCALAR, Layout, Recipe, numbers, recipe
 from autodiff.backends.numba.thunk import ThunkError, invoke
-
-ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
 
 class NativeKernel:
-    """Machine code for one signature.
+    """Machine code for one signature, and how to call it.
 
     Raises
     ------
-    NoKernel
-        When the plan needs what only Numba can compile.
     ThunkError
         Where this interpreter cannot call it.
     """
 
-    def __init__(self, plan: KernelPlan, source: str) -> None:
-        self.source = source
-        self.plan = plan = with_work(plan)
+    def __init__(self, recipe: Recipe, code: MachineCode, host: Host | None) -> None:
+        self.recipe, self._code, self._host = recipe, code, host
         self._invoke = invoke()
-        self._host = _host(plan)
-        self._code = MachineCode(print_llvm(plan), "kernel", quick=is_large(plan))
-        self._roots = _result_memory(plan)
+
+    @classmethod
+    def of_plan(cls, plan: KernelPlan) -> NativeKernel:
+        """Compile a plan.
+
+        Raises
+        ------
+        NoKernel
+            When the plan needs what only Numba can compile.
+        """
+        plan = with_work(plan)
+        host = _host(plan)
+        code = MachineCode(print_llvm(plan), "kernel", quick=is_large(plan))
+        return cls(recipe(plan, host is not None), code, host)
 
     def bind(self, literals: Sequence[Any], sizes: Mapping[str, int]) -> Callable[..., tuple[Any, ...]]:
         """The kernel for one program: from its arrays and numbers to a tuple of results."""
-        plan, call, address, owner, host = self.plan, self._invoke, self._code.address, self, self._host
-        results = [(_numbers(b.shape, sizes), b.dtype) for b in plan.results]
-        fresh = {root: results[k] for k, root in self._roots.items()}
-        layout = _Layout([b for b in plan.allocated if b not in fresh], sizes)
-        before = (*map(_word, literals), *(sizes[name] for name in plan.sizes))
+        recipe, call, address, owner, host = self.recipe, self._invoke, self._code.address, self, self._host
+        layout = Layout(recipe, sizes)
+        before = (*map(_word, literals), *(sizes[name] for name in recipe.sizes))
         before += () if host is None else (host.address,)
-        made = [fresh[b] for b in plan.allocated if b in fresh]
-        picked = _picker(plan, [b for b in plan.allocated if b in fresh], self._roots)
-        scalars = [b.dtype for b in scalar_results(plan)]
+        fresh = {place: (numbers(shape, sizes), np.dtype(dtype)) for place, shape, dtype in recipe.results}
+        order = [k for k in range(len(recipe.allocated)) if k in fresh]
+        made = [fresh[k] for k in order]
+        picked = _picked(recipe, order)
+        scalars = recipe.scalars()
         empty, placed = np.empty, (None, ())
 
         def place(memory: np.ndarray) -> Any:
             """This arena, and the intermediates' addresses in it."""
             nonlocal placed
-            places = layout.places(memory)
-            placed = memory, tuple(places.get(b) for b in plan.allocated)
+            start = -(-memory.__array_interface__["data"][0] // ALIGNMENT) * ALIGNMENT
+            places = [layout.offsets.get(k) for k in range(len(recipe.allocated))]
+            placed = memory, tuple(None if p is None else start + p for p in places)
             return placed
 
         def run(*args: Any) -> tuple[Any, ...]:
@@ -98,8 +105,8 @@ class NativeKernel:
             call(address, *args, *before, *cells)
             return tuple([cell[()] for cell in cells])
 
-        pair = picked == [(True, 0), (False, 0)] and len(plan.allocated) == 1
-        chosen = run_pair if pair else run_numbers if not plan.allocated else run if host is None else run_alone
+        pair = picked == [(True, 0), (False, 0)] and len(recipe.allocated) == 1
+        chosen = run_pair if pair else run_numbers if not recipe.allocated else run if host is None else run_alone
         chosen = chosen if host is None else _checked(chosen, host)
         chosen.__dict__["kernel"] = owner  # the code must live as long as the function
         return chosen
@@ -157,50 +164,14 @@ ARENA = _Arena()
 POOL = _Pool()
 
 
-class _Layout:
-    """Where in the arena each intermediate of one program lies."""
-
-    def __init__(self, buffers: list[Buffer], sizes: Mapping[str, int]) -> None:
-        self._offsets, end = {}, 0
-        for buffer in buffers:
-            self._offsets[buffer] = end
-            count = math.prod(_numbers(buffer.shape, sizes)) * buffer.dtype.itemsize
-            end += -(-count // ALIGNMENT) * ALIGNMENT
-        self.total = end + ALIGNMENT  # of which the start of an arena may cost some
-
-    def places(self, memory: np.ndarray) -> dict[Buffer, int]:
-        """The address of each intermediate in this arena."""
-        start = -(-memory.__array_interface__["data"][0] // ALIGNMENT) * ALIGNMENT
-        return {b: start + offset for b, offset in self._offsets.items()}
-
-
-def _result_memory(plan: KernelPlan) -> dict[int, Buffer]:
-    """For each array result, the allocated buffer whose memory it is."""
-    bases = {s.buffer: s.base for s in plan.steps if isinstance(s, Alias)}
-    found = {}
-    for k, buffer in enumerate(plan.results):
-        root = buffer
-        while root in bases:
-            root = bases[root]
-        if buffer.shape:
-            found[k] = root
-    return found
-
-
-def _picker(plan: KernelPlan, made: list[Buffer], roots: dict[int, Buffer]) -> list[tuple[bool, int]]:
+def _picked(recipe: Recipe, order: list[int]) -> list[tuple[bool, int]]:
     """Where each result is: (is it a scalar, its number among the scalars or arrays)."""
     found, scalars = [], 0
-    for k, buffer in enumerate(plan.results):
-        if buffer.shape:
-            found.append((False, made.index(roots[k])))
-        else:
-            found.append((True, scalars))
-            scalars += 1
+    for place, _, _ in recipe.results:
+        scalar = place == SCALAR
+        found.append((scalar, scalars if scalar else order.index(place)))
+        scalars += scalar
     return found
-
-
-def _numbers(shape: tuple[str, ...], sizes: Mapping[str, int]) -> tuple[int, ...]:
-    return tuple(int(n) if n.isdigit() else sizes[n] for n in shape)
 
 
 def _word(literal: Any) -> Any:

@@ -1,7 +1,7 @@
 """Calling machine code from Python, in about a hundred nanoseconds.
 
-`invoke(address, *arguments)` calls `void f(int64 *words)`: one word per argument, the data
-pointer of an array, the bits of a float, or an int. It is a C function of Python's own calling
+`invoke(address, *arguments)` calls `int f(int64 *words)`: one word per argument, the data
+pointer of an array, the bits of a float, or an int; 1 means that it set an exception. It is a C function of Python's own calling
 convention (METH_FASTCALL), generated once; ctypes needs ten times as long, most of it to get at
 the pointers.
 
@@ -101,8 +101,10 @@ def _module() -> ir.Module:
     b.branch(head)
     b.position_at_end(call)
     address = b.call(_python(b, "PyLong_AsLongLong", WORD, POINTER), [b.load(args)])
-    kernel = b.inttoptr(address, ir.FunctionType(ir.VoidType(), [WORD.as_pointer()]).as_pointer())
-    b.call(kernel, [b.gep(words, [WORD(1)])])
+    kernel = b.inttoptr(address, ir.FunctionType(INT, [WORD.as_pointer()]).as_pointer())
+    status = b.call(kernel, [b.gep(words, [WORD(1)])])
+    with b.if_then(b.icmp_signed("==", status, INT(1)), likely=False):
+        b.ret(POINTER(None))
     none = _constant(id(None))
     b.call(_python(b, "Py_IncRef", ir.VoidType(), POINTER), [none])
     b.ret(none)

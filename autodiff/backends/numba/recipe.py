@@ -1,0 +1,148 @@
+"""What has to be known of a kernel, besides its machine code, to call it.
+
+Which memory it wants, in which order, and where its results are. It is plain data, made from the
+plan once, and stored with the machine code: whoever loads a kernel from disk needs no plan.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autodiff.backends.numba.nest import Accumulate, Alias, Buffer, KernelPlan, LoopNest, NativeCall, Step, Store
+
+ALIGNMENT = 64  # bytes: a cache line, and the widest vector
+SCALAR = -1  # the place of a result of shape ()
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """An array that a kernel is given to write; `life` is its first and last step, None for a result's."""
+
+    shape: tuple[str, ...]
+    dtype: str
+    life: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to call a kernel.
+
+    `params` are (dtype, rank) of its arrays and numbers, literals included; `results` are (place among
+    `allocated`, or `SCALAR`; shape; dtype); `calls_host` says that it takes the address of a host.
+    """
+
+    params: tuple[tuple[str, int], ...]
+    sizes: tuple[str, ...]
+    allocated: tuple[Memory, ...]
+    results: tuple[tuple[int, tuple[str, ...], str], ...]
+    calls_host: bool
+
+    def scalars(self) -> list[np.dtype]:
+        """Dtypes of the results of shape (), in order."""
+        return [np.dtype(dtype) for place, _, dtype in self.results if place == SCALAR]
+
+    def as_json(self) -> list[Any]:
+        """Lists, texts and numbers."""
+        allocated = [[m.shape, m.dtype, m.life] for m in self.allocated]
+        return [self.params, self.sizes, allocated, self.results, self.calls_host]
+
+    @classmethod
+    def from_json(cls, data: list[Any]) -> Recipe:
+        params, sizes, allocated, results, calls_host = data
+        return cls(
+            tuple((str(dtype), int(rank)) for dtype, rank in params),
+            tuple(sizes),
+            tuple(Memory(tuple(shape), str(dtype), tuple(life) if life else None) for shape, dtype, life in allocated),
+            tuple((int(place), tuple(shape), str(dtype)) for place, shape, dtype in results),
+            bool(calls_host),
+        )
+
+
+def recipe(plan: KernelPlan, calls_host: bool) -> Recipe:
+    """The recipe of a plan."""
+    roots = _roots(plan)
+    made = {roots.get(b, b) for b in plan.results if b.shape}
+    lives = _lives(plan, roots)
+    allocated = tuple(Memory(b.shape, b.dtype.str, None if b in made else lives.get(b, (0, 0))) for b in plan.allocated)
+    places = {b: k for k, b in enumerate(plan.allocated)}
+    results = tuple(
+        (places[roots.get(b, b)] if b.shape else SCALAR, b.shape, b.dtype.str) for b in plan.results
+    )
+    params = tuple((p.dtype.str, len(p.shape)) for p in plan.params)
+    return Recipe(params, plan.sizes, allocated, results, calls_host)
+
+
+def _roots(plan: KernelPlan) -> dict[Buffer, Buffer]:
+    """For each alias, whose memory it is."""
+    roots: dict[Buffer, Buffer] = {}
+    for step in plan.steps:
+        if isinstance(step, Alias):
+            roots[step.buffer] = roots.get(step.base, step.base)
+    return roots
+
+
+def _lives(plan: KernelPlan, roots: Mapping[Buffer, Buffer]) -> dict[Buffer, tuple[int, int]]:
+    """The first and the last step that touches each buffer; what is zeroed lives from the start."""
+    lives: dict[Buffer, tuple[int, int]] = {b: (0, len(plan.steps)) for b in plan.allocated}
+    for k, step in enumerate(plan.steps):
+        for buffer in buffers_of(step):
+            root = roots.get(buffer, buffer)
+            lives[root] = (lives[root][0] if root in lives else k, k)
+    return lives
+
+
+def buffers_of(step: Step) -> list[Buffer]:
+    """The memory that a step reads or writes, in order of appearance."""
+    if isinstance(step, NativeCall):
+        return list(dict.fromkeys((*(b for b, _ in step.operands), *step.outs, *step.work)))
+    if not isinstance(step, LoopNest):
+        return []
+    found: dict[Buffer, None] = {}
+    for item in step.body:
+        if isinstance(item, Accumulate):
+            accesses: tuple[Any, ...] = (item.value,)
+            found.update({item.buffer: None} if item.buffer.shape else {})
+        elif isinstance(item, Store):
+            accesses = (item.value, item.target)
+        else:
+            accesses = item.operands
+        found.update({a.buffer: None for a in accesses if hasattr(a, "buffer") and a.buffer.shape})
+    return list(found)
+
+
+class Layout:
+    """Where in the arena each intermediate of one program lies: its offset by its number.
+
+    Memory is used again when nobody needs what is in it any more: the largest arrays are placed
+    first, each at the lowest place that is free during its life (the "greedy by size" of Pisarchyk
+    and Lee, Efficient Memory Management for Deep Neural Net Inference, 2020).
+    """
+
+    def __init__(self, recipe: Recipe, sizes: Mapping[str, int]) -> None:
+        self.offsets: dict[int, int] = {}
+        placed: list[tuple[int, int, int, int]] = []  # start, end, first step, last step
+        wanted = [(self._bytes(m, sizes), k, m.life) for k, m in enumerate(recipe.allocated) if m.life]
+        for count, k, (first, last) in sorted(wanted, key=lambda w: (-w[0], w[1])):
+            start = 0
+            for begin, end, others_first, others_last in placed:  # sorted by start
+                if others_first <= last and first <= others_last and begin < start + count and start < end:
+                    start = end
+            self.offsets[k] = start
+            placed.append((start, start + count, first, last))
+            placed.sort()
+        self.total = max((end for _, end, _, _ in placed), default=0) + ALIGNMENT  # the start of an arena may cost some
+
+    @staticmethod
+    def _bytes(memory: Memory, sizes: Mapping[str, int]) -> int:
+        count = math.prod(numbers(memory.shape, sizes)) * np.dtype(memory.dtype).itemsize
+        return -(-count // ALIGNMENT) * ALIGNMENT
+
+
+def numbers(shape: tuple[str, ...], sizes: Mapping[str, int]) -> tuple[int, ...]:
+    """A shape's sizes in one program."""
+    return tuple(int(n) if n.isdigit() else sizes[n] for n in shape)
