@@ -4,7 +4,10 @@ Decorate a function (`grad`, `value_and_grad`, `jit`) or record on a `GradientTa
 one fused forward-plus-backward kernel, compiled through LLVM and cached by graph.
 """
 
-from autodiff import data, errors, linalg, math, nn, numpy, scipy, testing
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from autodiff import errors
 from autodiff.api import (
     cache_info,
     grad,
@@ -24,6 +27,10 @@ from autodiff.coverage import coverage
 from autodiff.frontends.tape import GradientTape, UnconnectedGradients
 from autodiff.frontends.tensor import Tensor, constant
 from autodiff.frontends.variable import Variable
+from autodiff.runtime.threads import get_num_threads, set_num_threads
+
+if TYPE_CHECKING:
+    from autodiff import data, linalg, math, nn, numpy, scipy, testing
 
 __version__ = "0.1.0"
 
@@ -38,6 +45,7 @@ __all__ = [
     "coverage",
     "data",
     "errors",
+    "get_num_threads",
     "grad",
     "hessian",
     "jacfwd",
@@ -50,9 +58,23 @@ __all__ = [
     "nn",
     "numpy",
     "scipy",
+    "set_num_threads",
     "stop_gradient",
     "testing",
     "value_and_grad",
     "vjp",
     "vmap",
 ]
+
+# Imported when first asked for (PEP 562): together they take a third of the time of everything else.
+_LATER = frozenset({"data", "linalg", "math", "nn", "numpy", "scipy", "testing"})
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return importlib.import_module(f"autodiff.{name}")
+    raise AttributeError(f"module 'autodiff' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

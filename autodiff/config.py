@@ -7,17 +7,38 @@
 | `native` | `AUTODIFF_NATIVE` | 0: kernels from source, by Numba (it has no `Call` ops: those are interpreted) | 1 |
 | `hot_after` | `AUTODIFF_HOT_AFTER` | runs of one tape program before it is compiled | 2 |
 | `cache_size` | `AUTODIFF_CACHE_SIZE` | kernels kept in memory (least recently used go first) | 256 |
+| `num_threads` | `AUTODIFF_NUM_THREADS` | threads of a kernel, the calling one included; 0: one per usable CPU | 0 |
 | `verify` | `AUTODIFF_VERIFY` | 1: verify every block that is built (slow; on in the tests) | 0 |
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from autodiff.cpus import usable_cpus
+
+MOST_THREADS = 1024  # the pool has room for so many
 
 
 def _number(name: str, default: int) -> int:
     return int(os.environ.get(f"AUTODIFF_{name}", default))
+
+
+def _threads() -> int:
+    asked = _number("NUM_THREADS", 0)
+    return min(asked, MOST_THREADS) if asked > 0 else usable_cpus()
+
+
+# Called with the new value of a setting that is also kept elsewhere: in machine code, for one.
+_watchers: dict[str, Callable[[int], None]] = {}
+
+
+def watch(name: str, told: Callable[[int], None]) -> None:
+    """Have `told(value)` called whenever the setting `name` is assigned; one watcher a setting."""
+    _watchers[name] = told
 
 
 @dataclass(slots=True)
@@ -29,7 +50,13 @@ class Config:
     eager: bool = bool(_number("EAGER", 0))
     hot_after: int = _number("HOT_AFTER", 2)
     cache_size: int = _number("CACHE_SIZE", 256)
+    num_threads: int = field(default_factory=_threads)
     verify: bool = bool(_number("VERIFY", 0))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name in _watchers:
+            _watchers[name](value)
 
 
 config = Config()

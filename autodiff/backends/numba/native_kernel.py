@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.backends.numba.host import Host
+from autodiff.backends.numba.large import LARGE, expect_large_work
 from autodiff.backends.numba.llvm import is_large, print_llvm
 from autodiff.backends.numba.llvm_calls import asks_host, with_work
 from autodiff.backends.numba.native import MachineCode
@@ -52,6 +53,8 @@ class NativeKernel:
     def bind(self, literals: Sequence[Any], sizes: Mapping[str, int]) -> Callable[..., tuple[Any, ...]]:
         """The kernel for one program: from its arrays and numbers to a tuple of results."""
         recipe, call, address, owner, host = self.recipe, self._invoke, self._code.address, self, self._host
+        if recipe.work(sizes) > LARGE:
+            expect_large_work()
         layout = Layout(recipe, sizes)
         before = (*map(_word, literals), *(sizes[name] for name in recipe.sizes))
         before += () if host is None else (host.address,)

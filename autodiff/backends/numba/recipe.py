@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from autodiff.backends.numba.cost import cost_of
 from autodiff.backends.numba.nest import Accumulate, Alias, Buffer, KernelPlan, LoopNest, NativeCall, Step, Store
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
@@ -32,15 +33,20 @@ class Memory:
 class Recipe:
     """How to call a kernel.
 
-    `params` are (dtype, rank) of its arrays and numbers, literals included; `results` are (place among
+    `params` are (dtype, shape) of its arrays and numbers, literals included; `results` are (place among
     `allocated`, or `SCALAR`; shape; dtype); `calls_host` says that it takes the address of a host.
     """
 
-    params: tuple[tuple[str, int], ...]
+    params: tuple[tuple[str, tuple[str, ...]], ...]
     sizes: tuple[str, ...]
     allocated: tuple[Memory, ...]
     results: tuple[tuple[int, tuple[str, ...], str], ...]
     calls_host: bool
+    costs: tuple[tuple[float, tuple[str, ...]], ...] = ()
+
+    def work(self, sizes: Mapping[str, int]) -> float:
+        """Estimated nanoseconds of one run."""
+        return sum(cost * math.prod(numbers(shape, sizes)) for cost, shape in self.costs)
 
     def scalars(self) -> list[np.dtype]:
         """Dtypes of the results of shape (), in order."""
@@ -49,35 +55,37 @@ class Recipe:
     def as_json(self) -> list[Any]:
         """Lists, texts and numbers."""
         allocated = [[m.shape, m.dtype, m.life] for m in self.allocated]
-        return [self.params, self.sizes, allocated, self.results, self.calls_host]
+        return [self.params, self.sizes, allocated, self.results, self.calls_host, self.costs]
 
     @classmethod
     def from_json(cls, data: list[Any]) -> Recipe:
-        params, sizes, allocated, results, calls_host = data
+        params, sizes, allocated, results, calls_host, costs = data
         return cls(
-            tuple((str(dtype), int(rank)) for dtype, rank in params),
+            tuple((str(dtype), tuple(shape)) for dtype, shape in params),
             tuple(sizes),
             tuple(Memory(tuple(shape), str(dtype), tuple(life) if life else None) for shape, dtype, life in allocated),
             tuple((int(place), tuple(shape), str(dtype)) for place, shape, dtype in results),
             bool(calls_host),
+            tuple((float(cost), tuple(shape)) for cost, shape in costs),
         )
 
 
 def recipe(plan: KernelPlan, calls_host: bool) -> Recipe:
     """The recipe of a plan."""
-    roots = _roots(plan)
+    roots = roots_of(plan)
     made = {roots.get(b, b) for b in plan.results if b.shape}
     lives = _lives(plan, roots)
     allocated = tuple(Memory(b.shape, b.dtype.str, None if b in made else lives.get(b, (0, 0))) for b in plan.allocated)
     places = {b: k for k, b in enumerate(plan.allocated)}
-    results = tuple(
-        (places[roots.get(b, b)] if b.shape else SCALAR, b.shape, b.dtype.str) for b in plan.results
-    )
-    params = tuple((p.dtype.str, len(p.shape)) for p in plan.params)
-    return Recipe(params, plan.sizes, allocated, results, calls_host)
+    results = tuple((places[roots.get(b, b)] if b.shape else SCALAR, b.shape, b.dtype.str) for b in plan.results)
+    params = tuple((p.dtype.str, tuple(p.shape)) for p in plan.params)
+    costs: dict[tuple[str, ...], float] = {}  # of equal shapes together
+    for cost, shape in filter(None, map(cost_of, plan.steps)):
+        costs[shape] = costs.get(shape, 0.0) + cost
+    return Recipe(params, plan.sizes, allocated, results, calls_host, tuple((c, s) for s, c in costs.items()))
 
 
-def _roots(plan: KernelPlan) -> dict[Buffer, Buffer]:
+def roots_of(plan: KernelPlan) -> dict[Buffer, Buffer]:
     """For each alias, whose memory it is."""
     roots: dict[Buffer, Buffer] = {}
     for step in plan.steps:
@@ -87,8 +95,8 @@ def _roots(plan: KernelPlan) -> dict[Buffer, Buffer]:
 
 
 def _lives(plan: KernelPlan, roots: Mapping[Buffer, Buffer]) -> dict[Buffer, tuple[int, int]]:
-    """The first and the last step that touches each buffer; what is zeroed lives from the start."""
-    lives: dict[Buffer, tuple[int, int]] = {b: (0, len(plan.steps)) for b in plan.allocated}
+    """The first and the last step that touches each buffer."""
+    lives: dict[Buffer, tuple[int, int]] = {}
     for k, step in enumerate(plan.steps):
         for buffer in buffers_of(step):
             root = roots.get(buffer, buffer)

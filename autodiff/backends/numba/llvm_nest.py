@@ -1,0 +1,200 @@
+"""A loop nest as LLVM: the loops, its statements, its reductions.
+
+Its outermost loop runs over a range of blocks, so that threads can share them; a reduction over
+everything leaves one partial result per block, and these are combined in order: what comes out
+depends on the blocks, which are fixed by the sizes, never on who computed them.
+
+The structure is that of `source._NestPrinter`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from llvmlite import ir
+
+from autodiff.backends.numba.llvm_function import WORD, FunctionPrinter
+from autodiff.backends.numba.llvm_scalar import Scalar, constant
+from autodiff.backends.numba.nest import Access, Accumulate, Index, LoopNest, Statement, Store
+from autodiff.backends.numba.source import CHUNK
+from autodiff.ops.families import Elementwise, Reduction
+from autodiff.ops.op import Cast
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """Which of the outermost trips to run: blocks `low` to `high` of `rows` trips each.
+
+    `parts` is where each reduction over everything leaves its partial results, by block.
+    """
+
+    low: ir.Value
+    high: ir.Value
+    rows: ir.Value
+    parts: Sequence[ir.Value]
+
+
+class Accumulator:
+    """One reduction of a nest: its place in the loops, its total and its part."""
+
+    def __init__(self, f: FunctionPrinter, item: Accumulate, rank: int) -> None:
+        self.item = item
+        assert isinstance(item.instr.op, Reduction)
+        self.op = item.instr.op
+        self.depth = item.depth(rank)
+        self.dtype = item.buffer.dtype
+        self.wide = wide(item)
+        self.total = f.slot(self.wide)
+        self.part = f.slot(self.dtype)
+
+
+def wide(item: Accumulate) -> np.dtype:
+    """The dtype of totals: those of float32 sums are kept in float64 and rounded once, as in `source.py`."""
+    op, dtype = item.instr.op, item.buffer.dtype
+    return np.dtype("f8") if isinstance(op, Reduction) and op.additive and dtype == np.float32 else dtype
+
+
+def combined(f: FunctionPrinter, op: Reduction, acc: Scalar, value: Scalar, free: bool = False) -> Scalar:
+    """Two partial results as one; `free` additions may be reordered."""
+    if free and op.additive and acc.is_float:
+        return f.scalar.plus(acc, value)
+    return f.scalar.expression(op.combine.format(acc="{0}", x="{1}"), (acc, value))
+
+
+def whole_reductions(nest: LoopNest) -> list[Accumulate]:
+    """The reductions over all axes: their results are scalars, made of one part per block."""
+    rank = len(nest.domain)
+    return [s for s in nest.body if isinstance(s, Accumulate) and rank and s.depth(rank) == 0]
+
+
+def memory_reductions(nest: LoopNest) -> list[Accumulate]:
+    """The reductions that add up in memory."""
+    return [s for s in nest.body if isinstance(s, Accumulate) and s.depth(len(nest.domain)) == -1]
+
+
+class NestPrinter:
+    """Emits one loop nest."""
+
+    def __init__(self, f: FunctionPrinter, nest: LoopNest) -> None:
+        self.f, self.b, self.nest = f, f.b, nest
+        self.rank = len(nest.domain)
+        self.loops: list[ir.Value] = []
+        found = [s for s in nest.body if isinstance(s, Accumulate)]
+        self.accumulators = {id(s): Accumulator(f, s, self.rank) for s in found}
+
+    def emit_once(self) -> None:
+        """A nest without loops."""
+        for item in memory_reductions(self.nest):  # over no axes: what they add up is one number
+            assert isinstance(item.instr.op, Reduction)
+            self.f.values[item.buffer.name] = constant(item.instr.op.identity(item.buffer.dtype), item.buffer.dtype)
+        self._loop(0)
+
+    def emit(self, blocks: Blocks) -> None:
+        """The blocks of the outermost loop."""
+        trips = self.f.size(self.nest.domain[0])
+        whole = [a for a in self.accumulators.values() if a.depth == 0]
+        if not whole:
+            start, stop = (self.b.mul(k, blocks.rows, flags=("nsw",)) for k in (blocks.low, blocks.high))
+            self._outermost(start, self.f.smaller(stop, trips))
+            return
+        with self.f.loop(blocks.low, blocks.high) as block:
+            start = self.b.mul(block, blocks.rows, flags=("nsw",))
+            stop = self.f.smaller(self.b.add(start, blocks.rows, flags=("nsw",)), trips)
+            self._begin(whole)
+            self._outermost(start, stop)
+            for a, parts in zip(whole, blocks.parts, strict=True):
+                self.b.store(self.f.stored(Scalar(self.b.load(a.total), a.wide)), self.b.gep(parts, [block]))
+
+    def _begin(self, accumulators: Sequence[Accumulator]) -> None:
+        for a in accumulators:
+            self.b.store(constant(a.op.identity(a.wide), a.wide).ir, a.total)
+
+    def _outermost(self, start: ir.Value, stop: ir.Value) -> None:
+        if self.rank == 1:
+            self._chunks(start, stop)
+        else:
+            self._outer(0, start, stop)
+
+    def _outer(self, depth: int, start: ir.Value, stop: ir.Value) -> None:
+        with self.f.loop(start, stop) as i:
+            self.loops.append(i)
+            self._loop(depth + 1)
+            self.loops.pop()
+
+    def _loop(self, depth: int) -> None:
+        """The loops from `depth` inwards, whole."""
+        if depth == self.rank:
+            for item in self.nest.body:
+                self._body(item)
+            return
+        here = [a for a in self.accumulators.values() if a.depth == depth]
+        self._begin(here)
+        size = self.f.size(self.nest.domain[depth])
+        if depth < self.rank - 1:
+            self._outer(depth, WORD(0), size)
+        else:
+            self._chunks(WORD(0), size)
+        for a in here:
+            self._finish(a)
+
+    def _chunks(self, start: ir.Value, stop: ir.Value) -> None:
+        """The innermost loop, cut where it is reduced over."""
+        if any(a.depth == self.rank - 1 for a in self.accumulators.values()):
+            with self.f.loop(start, stop, CHUNK) as chunk:
+                self._innermost(chunk, self.f.smaller(self.b.add(chunk, WORD(CHUNK), flags=("nsw",)), stop))
+        else:
+            self._innermost(start, stop)
+
+    def _innermost(self, start: ir.Value, stop: ir.Value) -> None:
+        """The loop that is vectorised: parts are its own, totals are beyond it."""
+        open_ = [a for a in self.accumulators.values() if a.depth >= 0]
+        for a in open_:
+            self.b.store(constant(a.op.identity(a.dtype), a.dtype).ir, a.part)
+        with self.f.loop(start, stop) as i:
+            self.loops.append(i)
+            self._loop(self.rank)
+            self.loops.pop()
+        for a in open_:
+            part = self.f.scalar.cast(Scalar(self.b.load(a.part), a.dtype), a.wide)
+            total = combined(self.f, a.op, Scalar(self.b.load(a.total), a.wide), part)
+            self.b.store(total.ir, a.total)
+
+    def _finish(self, a: Accumulator) -> None:
+        total = self.f.scalar.cast(Scalar(self.b.load(a.total), a.wide), a.dtype)
+        kept = tuple(Index(k) for k in range(a.depth))
+        self.f.write(Access(a.item.buffer, kept), total, self.loops)
+
+    def _body(self, item: Statement | Store | Accumulate) -> None:
+        if isinstance(item, Statement):
+            self.f.values[item.target] = self._statement(item)
+        elif isinstance(item, Store):
+            self.f.write(item.target, self.f.read(item.value, self.loops), self.loops)
+        else:
+            self._accumulate(self.accumulators[id(item)], self.f.read(item.value, self.loops))
+
+    def _statement(self, item: Statement) -> Scalar:
+        operands = tuple(self.f.read(o, self.loops) for o in item.operands)
+        assert item.instr is not None
+        op, result = item.instr.op, item.instr.results[0].aval.dtype
+        if isinstance(op, Cast):
+            return self.f.scalar.cast(operands[0], result)
+        assert isinstance(op, Elementwise)
+        template = op.variants.get(operands[0].dtype.kind, op.scalar)
+        return self.f.scalar.cast(self.f.scalar.expression(template, operands), result)
+
+    def _accumulate(self, a: Accumulator, value: Scalar) -> None:
+        value = self.f.scalar.cast(value, a.dtype)
+        if a.depth >= 0:
+            part = combined(self.f, a.op, Scalar(self.b.load(a.part), a.dtype), value, free=True)
+            self.b.store(part.ir, a.part)
+            return
+        buffer = a.item.buffer
+        if not buffer.shape:
+            self.f.values[buffer.name] = combined(self.f, a.op, self.f.values[buffer.name], value)
+            return
+        kept = tuple(Index(k) for k in range(self.rank) if k not in a.item.axes)
+        address = self.f.address(Access(buffer, kept), self.loops)
+        total = combined(self.f, a.op, self.f.load(address, buffer.dtype), value)
+        self.b.store(self.f.stored(total), address)

@@ -1,0 +1,201 @@
+"""A loop nest as functions: the step as a whole, and blocks of its outermost loop.
+
+    int step(pointers, sizes, inputs, outputs)      all of it, by threads if it is long
+    int nest(the same but outputs, parts, low, high, rows)       the blocks low to high
+    void range(int64 *ctx, int64 low, int64 high)   the same, as the pool of threads calls it
+
+A nest over small sizes that never change is one function, without blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llvmlite import ir
+
+from autodiff.backends.numba.cost import BLOCK, MOST_BLOCKS, formulas, nanoseconds
+from autodiff.backends.numba.large import ENTRIES, LARGE, TABLE
+from autodiff.backends.numba.llvm_function import STATUS, WORD, WORDS, FunctionPrinter, memory_type
+from autodiff.backends.numba.llvm_nest import (
+    Blocks,
+    NestPrinter,
+    combined,
+    memory_reductions,
+    whole_reductions,
+    wide,
+)
+from autodiff.backends.numba.llvm_scalar import Scalar, constant
+from autodiff.backends.numba.nest import LoopNest
+from autodiff.backends.numba.outline import Outline
+from autodiff.backends.numba.source import CHUNK
+from autodiff.ops.families import Reduction
+
+# Each formula written out costs 10 to 30 ms of compilation; a nest with more of them than this
+# calls them instead, element by element.
+INLINED = 64
+FIXED = 16  # units of work per nanosecond
+
+
+class StepPrinter:
+    """Emits the functions of one nest. `inputs` are its scalars, as the caller has them."""
+
+    def __init__(self, module: ir.Module, nest: LoopNest, outline: Outline, inputs: Sequence[Scalar]) -> None:
+        self.module, self.nest, self.outline, self.inputs = module, nest, outline, inputs
+        self.outlined = formulas(nest) > INLINED
+        self.whole = whole_reductions(nest)
+        self.shared = [memory_type(b.dtype).as_pointer() for b in outline.buffers]
+        self.shared += [WORD] * len(outline.sizes) + [x.ir.type for x in inputs]
+        self.parts = [memory_type(wide(a)).as_pointer() for a in self.whole]
+
+    def function(self) -> ir.Function:
+        """The step."""
+        outputs = [memory_type(b.dtype).as_pointer() for b in self.outline.outputs]
+        f = FunctionPrinter(self.module, "step", [*self.shared, *outputs], self.outlined)
+        rest = self._bind(f)
+        for item in memory_reductions(self.nest):
+            assert isinstance(item.instr.op, Reduction)
+            f.fill(item.buffer, constant(item.instr.op.identity(item.buffer.dtype), item.buffer.dtype))
+        if all(n.isdigit() for n in self.nest.domain):
+            parts, count = [f.entry.alloca(kind.pointee) for kind in self.parts], WORD(1)
+            NestPrinter(f, self.nest).emit(Blocks(WORD(0), count, f.size(self.nest.domain[0]), parts))
+        else:
+            parts, count = self._blocks(f, list(f.body.args)[: len(self.shared)])
+        self._combine(f, parts, count, rest)
+        return f.finish()
+
+    def _bind(self, f: FunctionPrinter) -> list[ir.Value]:
+        """Name the arguments that all functions share; the others."""
+        rest = f.bind(self.outline)
+        for name, model in zip(self.outline.inputs, self.inputs, strict=True):
+            f.values[name] = Scalar(rest.pop(0), model.dtype)
+        return rest
+
+    # ---- blocks ---------------------------------------------------------------------------------
+
+    def _blocks(self, f: FunctionPrinter, args: list[ir.Value]) -> tuple[list[ir.Value], ir.Value]:
+        """Run all blocks; the partial results, and how many."""
+        b, trips = f.b, f.size(self.nest.domain[0])
+        parts = [f.entry.alloca(kind.pointee, MOST_BLOCKS) for kind in self.parts]
+        elements = f.size(" * ".join(n for n in self.nest.domain if n != "1") or "1")
+        rows, count = self._cut(f, trips, elements)
+        nest = self._nest()
+        serial = any(0 in a.axes for a in memory_reductions(self.nest))
+        units = max(1, round(nanoseconds(self.nest) * FIXED))
+        work = b.sdiv(b.mul(elements, WORD(units)), WORD(FIXED))
+        entry = b.load(b.gep(table(self.module), [WORD(1 if serial else 0)]))
+        divided = b.and_(b.icmp_signed(">", work, WORD(LARGE)), b.icmp_signed("!=", entry, WORD(0)))
+        with b.if_else(divided, likely=False) as (long, short):
+            with long:
+                if serial:
+                    self._one_by_one(f, nest, args, parts, (count, rows), entry)
+                else:
+                    self._by_threads(f, nest, args, parts, (count, rows), (entry, work))
+            with short:
+                b.call(nest, [*args, *parts, WORD(0), count, rows])
+        return parts, count
+
+    def _cut(self, f: FunctionPrinter, trips: ir.Value, elements: ir.Value) -> tuple[ir.Value, ir.Value]:
+        """Rows of a block, and the number of blocks: one where the nest is small."""
+        b = f.b
+        before = b.block
+        with b.if_then(b.icmp_signed(">", elements, WORD(BLOCK)), likely=False):
+            inner = b.sdiv(elements, trips)
+            at_least = b.sdiv(WORD(BLOCK - 1), inner), b.sdiv(trips, WORD(MOST_BLOCKS))
+            rows = b.select(b.icmp_signed(">", *at_least), *at_least)
+            unit = WORD(CHUNK if len(self.nest.domain) == 1 else 1)
+            rows = b.mul(b.add(b.sdiv(rows, unit), WORD(1)), unit)
+            count = b.sdiv(b.sub(b.add(trips, rows), WORD(1)), rows)
+            cut = b.block
+        found = b.phi(WORD), b.phi(WORD)
+        for phi, small, large in zip(found, (trips, WORD(1)), (rows, count), strict=True):
+            phi.add_incoming(small, before)
+            phi.add_incoming(large, cut)
+        return found
+
+    def _nest(self) -> ir.Function:
+        f = FunctionPrinter(self.module, "nest", [*self.shared, *self.parts, WORD, WORD, WORD], self.outlined)
+        rest = self._bind(f)
+        *parts, low, high, rows = rest
+        for pointer in parts:
+            pointer.add_attribute("noalias")
+        NestPrinter(f, self.nest).emit(Blocks(low, high, rows, parts))
+        return f.finish()
+
+    def _one_by_one(self, f, nest, args, parts, cut, poll) -> None:  # type: ignore[no-untyped-def]
+        """Blocks that add up in the same memory, in order; signals are looked for in between."""
+        b, (count, rows) = f.b, cut
+        function = b.inttoptr(poll, ir.FunctionType(STATUS, []).as_pointer())
+        with f.loop(WORD(0), count) as block:
+            b.call(nest, [*args, *parts, block, b.add(block, WORD(1)), rows])
+            f.check(b.call(function, []))
+
+    def _by_threads(self, f, nest, args, parts, cut, job) -> None:  # type: ignore[no-untyped-def]
+        """Leave it to the pool, which calls `range`."""
+        b, (count, rows), (entry, work) = f.b, cut, job
+        passed = [*args, *parts, rows]
+        ctx = f.entry.alloca(WORD, WORD(len(passed)))
+        for k, value in enumerate(passed):
+            b.store(as_word(b, value), b.gep(ctx, [WORD(k)]))
+        range_ = self._range(nest)
+        kinds = [range_.type, WORDS, WORD, WORD]
+        run = b.inttoptr(entry, ir.FunctionType(STATUS, kinds).as_pointer())
+        f.check(b.call(run, [range_, ctx, count, work]))
+
+    def _range(self, nest: ir.Function) -> ir.Function:
+        kind = ir.FunctionType(ir.VoidType(), [WORDS, WORD, WORD])
+        function = ir.Function(self.module, kind, self.module.get_unique_name("range"))
+        function.linkage = "internal"
+        b = ir.IRBuilder(function.append_basic_block())
+        ctx, low, high = function.args
+        kinds = [*self.shared, *self.parts, WORD]
+        *args, rows = [from_word(b, b.load(b.gep(ctx, [WORD(k)])), kind) for k, kind in enumerate(kinds)]
+        b.call(nest, [*args, low, high, rows])
+        b.ret_void()
+        return function
+
+    # ---- results ----------------------------------------------------------------------------------
+
+    def _combine(self, f: FunctionPrinter, parts: list[ir.Value], count: ir.Value, outputs: list[ir.Value]) -> None:
+        """The partial results of all blocks as one, in order."""
+        for item, part in zip(self.whole, parts, strict=True):
+            op, dtype = item.instr.op, wide(item)
+            assert isinstance(op, Reduction)
+            total = f.slot(dtype)
+            f.b.store(constant(op.identity(dtype), dtype).ir, total)
+            with f.loop(WORD(0), count) as k:
+                value = f.load(f.b.gep(part, [k]), dtype)
+                f.b.store(combined(f, op, Scalar(f.b.load(total), dtype), value).ir, total)
+            found = f.scalar.cast(Scalar(f.b.load(total), dtype), item.buffer.dtype)
+            place = outputs[self.outline.outputs.index(item.buffer)]
+            f.b.store(f.stored(found), place)
+
+
+def table(module: ir.Module) -> ir.GlobalVariable:
+    """The words of `large.TABLE`."""
+    found = module.globals.get(TABLE)
+    if found is None:
+        found = ir.GlobalVariable(module, ir.ArrayType(WORD, len(ENTRIES)), TABLE)
+    return found.bitcast(WORDS)
+
+
+def as_word(b: ir.IRBuilder, value: ir.Value) -> ir.Value:
+    """Any argument as 64 bits."""
+    kind = value.type
+    if isinstance(kind, ir.PointerType):
+        return b.ptrtoint(value, WORD)
+    if isinstance(kind, ir.DoubleType):
+        return b.bitcast(value, WORD)
+    if isinstance(kind, ir.FloatType):
+        return b.zext(b.bitcast(value, ir.IntType(32)), WORD)
+    return value if kind.width == 64 else b.zext(value, WORD)
+
+
+def from_word(b: ir.IRBuilder, word: ir.Value, kind: ir.Type) -> ir.Value:
+    """The argument of this type."""
+    if isinstance(kind, ir.PointerType):
+        return b.inttoptr(word, kind)
+    if isinstance(kind, ir.DoubleType):
+        return b.bitcast(word, kind)
+    if isinstance(kind, ir.FloatType):
+        return b.bitcast(b.trunc(word, ir.IntType(32)), kind)
+    return word if kind.width == 64 else b.trunc(word, kind)
