@@ -15,6 +15,8 @@ SEED ?= 0
 MUTANTS ?=
 VENV := .venv
 BENCH_VENV := .venv-bench
+BENCH_PEERS := bench-torch bench-tensorflow bench-casadi bench-pytensor
+BENCH_ARGS ?=
 PIP := -m pip install --quiet --disable-pip-version-check
 NOTEBOOKS := $(wildcard notebooks/*.py)
 
@@ -35,7 +37,7 @@ if [ -z "$$found" ]; then \
 fi
 endef
 
-.PHONY: help setup demo test test-all fuzz mutants golden bench notebooks check clean
+.PHONY: help setup demo test test-all fuzz mutants golden bench bench-all $(BENCH_PEERS) notebooks check clean
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -62,8 +64,27 @@ mutants: $(VENV)/.group-test ## developers: break each derivative rule and see a
 golden: $(VENV)/.group-test ## rewrite the golden files that tests compare with; then read the diff
 	@$(VENV)/bin/python -m pytest --update-golden $(PYTEST_ARGS)
 
-bench: $(BENCH_VENV)/.group-bench ## measure against jax and autograd, in .venv-bench
-	@$(BENCH_VENV)/bin/python -m benchmarks
+bench: $(BENCH_VENV)/.group-bench ## measure against jax and autograd, in .venv-bench (BENCH_ARGS="--peer torch")
+	@$(BENCH_VENV)/bin/python -m benchmarks $(BENCH_ARGS)
+
+bench-all: $(BENCH_VENV)/.group-bench ## the same with more rounds and the heavy cases: half an hour
+	@$(BENCH_VENV)/bin/python -m benchmarks --all $(BENCH_ARGS)
+
+# Peers that run on request, each in an environment of its own: make bench-torch, then BENCH_ARGS="--peer ours jax torch".
+PACKAGES_torch := torch
+PACKAGES_tensorflow := tensorflow-cpu
+PACKAGES_casadi := casadi
+PACKAGES_pytensor := pytensor
+
+$(BENCH_PEERS): bench-%: .venv-bench-%/.installed-peer
+	@echo "Ready: the peers whose names start with $* run in .venv-bench-$*."
+
+.venv-bench-%/.installed-peer:
+	@$(find_python); \
+	echo "Making .venv-bench-$* with $$($$found --version) and $(PACKAGES_$*) (once; some are large) ..."; \
+	$$found -m venv .venv-bench-$*
+	@.venv-bench-$*/bin/python $(PIP) numpy scipy $(PACKAGES_$*)
+	@touch $@
 
 notebooks: $(VENV)/.group-notebooks ## execute every notebook and store its output
 	@if [ -z "$(NOTEBOOKS)" ]; then echo "No notebooks: notebooks/*.py is empty." >&2; exit 1; fi
@@ -77,7 +98,7 @@ check: $(VENV)/.group-lint ## lint, formatting and types
 	@$(VENV)/bin/python -m mypy
 
 clean: ## remove everything made here, the virtual environments too
-	rm -rf $(VENV) $(BENCH_VENV) demo_output build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH_VENV) $(BENCH_PEERS:%=.venv-%) demo_output build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find autodiff tests notebooks benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # An environment with the library in it. pip comes first: releases before 25.1 do not know --group.

@@ -8,23 +8,37 @@
 | `hot_after` | `AUTODIFF_HOT_AFTER` | runs of one tape program before it is compiled | 2 |
 | `cache_size` | `AUTODIFF_CACHE_SIZE` | kernels kept in memory (least recently used go first) | 256 |
 | `num_threads` | `AUTODIFF_NUM_THREADS` | threads of a kernel, the calling one included; 0: one per usable CPU | 0 |
+| `cache` | `AUTODIFF_CACHE` | 0: keep no kernels on disk | 1 |
+| `cache_dir` | `AUTODIFF_CACHE_DIR` | where kernels are kept on disk | the user's folder for caches |
+| `cache_limit` | `AUTODIFF_CACHE_LIMIT` | how much they may take, in MiB (least recently used go first) | 512 |
+| `math` | `AUTODIFF_MATH` | exp, sin, ...: "vector", by formulas, or "libm", by the C library, one by one | "vector" |
+| `background` | `AUTODIFF_BACKGROUND` | 1: a thread makes tapes' kernels; until then they are interpreted | 0 |
+| `logs` | `AUTODIFF_LOGS` | what is explained (`logs.py`): any of cache, fusion, compile | nothing |
 | `verify` | `AUTODIFF_VERIFY` | 1: verify every block that is built (slow; on in the tests) | 0 |
+
+Those that change machine code (`math`) hold for kernels made from then on.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from autodiff.cpus import usable_cpus
 
+STARTED = time.time_ns()  # when this process began to read the package
 MOST_THREADS = 1024  # the pool has room for so many
 
 
 def _number(name: str, default: int) -> int:
     return int(os.environ.get(f"AUTODIFF_{name}", default))
+
+
+def _text(name: str, default: str) -> str:
+    return os.environ.get(f"AUTODIFF_{name}", default)
 
 
 def _threads() -> int:
@@ -41,9 +55,18 @@ def watch(name: str, told: Callable[[int], None]) -> None:
     _watchers[name] = told
 
 
+CHOICES = {"math": ("vector", "libm"), "logs": ("cache", "fusion", "compile")}
+
+
 @dataclass(slots=True)
 class Config:
-    """The settings of this process; change a field and it holds from the next call on."""
+    """The settings of this process; change a field and it holds from the next call on.
+
+    Raises
+    ------
+    ValueError
+        When a setting that is one of several words is given another.
+    """
 
     jit: bool = bool(_number("JIT", 1))
     native: bool = bool(_number("NATIVE", 1))
@@ -51,9 +74,18 @@ class Config:
     hot_after: int = _number("HOT_AFTER", 2)
     cache_size: int = _number("CACHE_SIZE", 256)
     num_threads: int = field(default_factory=_threads)
+    cache: bool = bool(_number("CACHE", 1))
+    cache_dir: str = _text("CACHE_DIR", "")
+    cache_limit: int = _number("CACHE_LIMIT", 512)
+    math: str = _text("MATH", "vector")
+    background: bool = bool(_number("BACKGROUND", 0))
+    logs: str = _text("LOGS", "")
     verify: bool = bool(_number("VERIFY", 0))
 
     def __setattr__(self, name: str, value: Any) -> None:
+        allowed = CHOICES.get(name)
+        if allowed and not set(str(value).replace(",", " ").split()) <= set(allowed):
+            raise ValueError(f"config.{name} is {value!r}; it can be {', '.join(allowed)}")
         object.__setattr__(self, name, value)
         if name in _watchers:
             _watchers[name](value)

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from typing import NamedTuple
 
 from autodiff.errors import ArgumentError
 
 PAGE = Path(__file__).parent / "docs" / "coverage.md"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One function. A status is "yes", "no", or "-" where the question does not arise."""
 
     namespace: str
@@ -47,7 +46,7 @@ class Coverage(Sequence[Row]):
         return iter(self._rows)
 
     def __str__(self) -> str:
-        table = [tuple(f.name for f in fields(Row)), *map(astuple, self._rows)]
+        table = [Row._fields, *self._rows]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in table)
 
@@ -106,7 +105,7 @@ def render(rows: Sequence[Row]) -> str:
         parts.append(f"## {namespace}\n\n| function | value | jvp | vjp | batch | kernel | measured on, or why not |")
         parts.append("|---|---|---|---|---|---|---|")
         for row in own:
-            _, name, *status, note = astuple(row)
+            _, name, *status, note = row
             note = note.replace("|", "\\|")
             shown = f"`{note}`" if row.value == "yes" else note
             parts.append(f"| `{name}` | {' | '.join(status)} | {shown} |")

@@ -172,3 +172,7 @@ class LateWatchWarning(UserWarning):
 
 class RandomStateWarning(UserWarning):
     """A traced function drew random numbers: the numbers drawn are now constants of the kernel."""
+
+
+class CacheWarning(UserWarning):
+    """The cache of kernels on disk does not work; kernels are compiled instead."""

@@ -8,6 +8,8 @@ from benchmarks.peer import LIMIT, Peer
 from benchmarks.workload import Workload
 
 HERE = Path(__file__).parent
+# The other peers run on request: their libraries are large and live in environments of their own.
+ALWAYS = (LIMIT, "ours", "ours_tape", "jax", "hips_autograd", "numpy_forward")
 
 
 def workload_names() -> list[str]:
@@ -17,7 +19,7 @@ def workload_names() -> list[str]:
 def peer_names() -> list[str]:
     """The limit first, then ours, then the others."""
     names = [stem.removesuffix("_peer") for stem in _stems("peers")]
-    return sorted(names, key=lambda name: (name != LIMIT, not name.startswith("ours"), name))
+    return sorted(names, key=lambda name: (name != LIMIT, not name.startswith("ours"), name not in ALWAYS, name))
 
 
 def load_workload(name: str) -> Workload:

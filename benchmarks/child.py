@@ -1,7 +1,8 @@
 """The process of one peer on one workload. It answers requests, one JSON line each, and rests between them.
 
 `open` prepares a case (first call, check), `round` times it, `close` checks it again: a version that changes its way
-of computing once it is hot must be right in both. What the peer prints goes to the log, never into the answers.
+of computing once it is hot must be right in both. `start` is the first call alone, for a second process with a filled
+disk cache. What the peer prints goes to the log, never into the answers.
 """
 
 import json
@@ -11,12 +12,12 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from benchmarks import check, clock, machine
 from benchmarks.catalog import load_peer, load_workload
-from benchmarks.peer import LIMIT, Call, Peer
-from benchmarks.workload import Argument, Case, Workload
+from benchmarks.peer import LIMIT, NotAttempted, Peer
+from benchmarks.workload import Argument, Call, Case, Minimising, Task, Workload
 
 Answer = dict[str, Any]
 
@@ -26,52 +27,57 @@ class Session:
 
     case: Case
     call: Call
-    argument: Argument
+    arguments: tuple[Argument, ...]
 
     def __init__(self, workload: Workload, peer: Peer, is_limit: bool) -> None:
         self.workload, self.peer, self.is_limit = workload, peer, is_limit
 
-    def open(self, case: str, reference: str) -> Answer:
+    def start(self, case: str) -> Answer:
         self.case = next(each for each in self.workload.CASES if each.name == case)
-        self.argument = self.workload.argument(self.case, check.SEEDS[0])
+        self.arguments = self.workload.arguments(self.case, check.SEEDS[0])
         machine.forget_peak()
         base = machine.peak_megabytes()
-        start = time.perf_counter()
-        self.call = self.peer.prepare(self.workload, self.case)
-        self.call(self.argument)
-        first_call = time.perf_counter() - start
-        peak = machine.peak_megabytes()
+        begin = time.perf_counter()
+        call = self.peer.prepare(self.workload, self.case)
+        if self.case.task is Task.MINIMISE:
+            call = cast("Minimising", self.workload).minimise(self.case, call)
+        call(*self.arguments)
+        first_call = time.perf_counter() - begin
+        self.call = call
+        return {"first_call": first_call, "base_mb": base, "peak_mb": machine.peak_megabytes()}
+
+    def open(self, case: str, reference: str, seconds: float) -> Answer:
+        answer = self.start(case)
         if self.is_limit:
             problem = check.write_reference(self.call, self.workload, self.case, Path(reference))
         else:
             problem = self._check(reference)
-        clock.warm_until_steady(self.call, self.argument)
-        return {"first_call": first_call, "base_mb": base, "peak_mb": peak, "problem": problem}
+        clock.warm_until_steady(self.call, self.arguments, seconds)
+        return {**answer, "problem": problem}
 
     def round(self, seconds: float) -> Answer:
         machine.forget_peak()
-        samples = clock.samples(self.call, self.argument, seconds)
+        samples = clock.samples(self.call, self.arguments, seconds)
         return {"samples": samples, "peak_mb": machine.peak_megabytes()}
 
     def close(self, reference: str) -> Answer:
         problem = self._check(reference)
-        del self.call, self.argument
-        return {"problem": problem}
+        del self.call, self.arguments
+        return {"problem": problem, "note": self.peer.note()}
 
     def _check(self, reference: str) -> str:
         return check.agrees(self.call, self.workload, self.case, Path(reference), self.peer.GRADIENT)
 
 
-def serve(workload: str, peer: str, core: int | None) -> None:
+def serve(workload: str, peer: str) -> None:
     """Answer until the requests end."""
     reply = _channel()
-    machine.pin(core)
     try:
         session = Session(load_workload(workload), load_peer(peer), peer == LIMIT)
+        machine.pin(session.peer.CORES)
         start = time.perf_counter()
         session.peer.warm_up()
-        versions = {name: machine.version(name) for name in session.peer.DISTRIBUTIONS}
-        reply({"warm_up": time.perf_counter() - start, "versions": versions, "gradient": session.peer.GRADIENT})
+        reply(_hello(session.peer, time.perf_counter() - start))
     except ModuleNotFoundError as error:
         # A dotted name is a broken package, not an absent one.
         absent = error.name is not None and "." not in error.name
@@ -85,8 +91,21 @@ def serve(workload: str, peer: str, core: int | None) -> None:
         handler: Callable[..., Answer] = getattr(session, request.pop("do"))
         try:
             reply(handler(**request))
+        except NotAttempted as reason:
+            reply({"not_attempted": str(reason)})
+        except session.peer.REFUSALS as error:
+            reply({"refused": _last_line(error)})
         except Exception as error:
             reply({"error": _last_line(error)})
+
+
+def _hello(peer: Peer, warm_up: float) -> Answer:
+    return {
+        "warm_up": warm_up,
+        "versions": {name: machine.version(name) for name in peer.DISTRIBUTIONS},
+        "gradient": peer.GRADIENT,
+        "disk_cache": peer.DISK_CACHE,
+    }
 
 
 def _channel() -> Callable[[Answer], None]:

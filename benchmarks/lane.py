@@ -1,17 +1,17 @@
 """A peer's process, seen from the process that runs the race: started, asked one thing at a time, stopped."""
 
 import json
+import signal
 import subprocess
-import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
+from benchmarks.environments import ROOT, python_of
 
 PATIENCE = 120.0  # seconds until a process that does not answer is ended
-ROOT = Path(__file__).parent.parent
 
 
 class Lane:
@@ -19,19 +19,16 @@ class Lane:
 
     def __init__(self, workload: str, peer: str, folder: Path) -> None:
         self.peer = peer
-        self.log = folder / f"{workload}.{peer}.log"
-        command = [sys.executable, "-m", "benchmarks", "--child", "--workload", workload, "--peer", peer]
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                cwd=ROOT,
-                env=machine.child_environment(folder / f"{workload}.{peer}.cache"),
-            )
+        self.log, self.cache = folder / f"{workload}.{peer}.log", folder / f"{workload}.{peer}.cache"
+        self.command = [python_of(peer), "-m", "benchmarks", "--child", "--workload", workload, "--peer", peer]
+        self.process = self._start()
         self.hello = self._answer()
+
+    def revive(self) -> None:
+        """A new process for the next case, if the last one ended it."""
+        if "versions" in self.hello and self.process.poll() is not None:
+            self.process = self._start()
+            self.hello = self._answer()
 
     def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
         assert self.process.stdin is not None
@@ -48,6 +45,18 @@ class Lane:
         except subprocess.TimeoutExpired:
             self.process.kill()
 
+    def _start(self) -> subprocess.Popen[str]:
+        with self.log.open("a") as log:
+            return subprocess.Popen(
+                self.command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                cwd=ROOT,
+                env=machine.child_environment(self.cache),
+            )
+
     def _answer(self) -> dict[str, Any]:
         assert self.process.stdout is not None
         timer = threading.Timer(PATIENCE, self.process.kill)
@@ -58,5 +67,8 @@ class Lane:
             timer.cancel()
         if line:
             return dict(json.loads(line))
+        code = self.process.wait()
+        if code == -signal.SIGKILL:
+            return {"error": f"no answer in {PATIENCE:.0f} s, or out of memory"}
         tail = " ".join(self.log.read_text(errors="replace").split())[-200:]
-        return {"error": f"process ended ({self.process.wait()}): {tail}"}
+        return {"error": f"process ended ({code}): {tail}"}

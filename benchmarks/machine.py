@@ -1,4 +1,4 @@
-"""The machine: one core, one thread, resident memory, and what it is called."""
+"""The machine: cores, threads, disk caches, resident memory, and what it is called."""
 
 import importlib.metadata
 import os
@@ -10,23 +10,32 @@ from pathlib import Path
 
 STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 ONE_THREAD = ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMBA", "VECLIB_MAXIMUM", "AUTODIFF")
+# Where each library keeps what it compiles.
+CACHES = (
+    "XDG_CACHE_HOME",
+    "AUTODIFF_CACHE_DIR",
+    "NUMBA_CACHE_DIR",
+    "JAX_COMPILATION_CACHE_DIR",
+    "TORCHINDUCTOR_CACHE_DIR",
+)
+# By default only what took a second to compile.
+JAX_KEEPS_EVERYTHING = {
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
 
 
 def child_environment(cache: Path) -> dict[str, str]:
-    """One thread everywhere, no accelerator, and an empty on-disk cache, so that first calls are cold."""
+    """One thread everywhere, no accelerator, and a disk cache of its own, so that first calls are cold."""
     threads = {f"{name}_THREADS" if name.endswith("MAXIMUM") else f"{name}_NUM_THREADS": "1" for name in ONE_THREAD}
-    caches = {"XDG_CACHE_HOME": str(cache), "AUTODIFF_CACHE_DIR": str(cache / "autodiff")}
-    return {**os.environ, **threads, **caches, "CUDA_VISIBLE_DEVICES": ""}
+    caches = {name: str(cache / name.lower()) for name in CACHES}
+    return {**os.environ, **threads, **caches, **JAX_KEEPS_EVERYTHING, "CUDA_VISIBLE_DEVICES": ""}
 
 
-def spare_core() -> int | None:
-    """The last core this process may use; the first ones are where other work lands. None: cannot pin here."""
-    return max(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else None
-
-
-def pin(core: int | None) -> None:
-    if core is not None:
-        os.sched_setaffinity(0, {core})
+def pin(count: int) -> None:
+    """To the last cores this process may use; the first ones are where other work lands. Not every system can."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-count:])
 
 
 def forget_peak() -> None:
@@ -50,7 +59,6 @@ def describe() -> dict[str, object]:
     return {
         "cpu": _cpu_name(),
         "cores": os.cpu_count(),
-        "core used": spare_core(),
         "system": platform.platform(),
         "python": platform.python_version(),
         "load before": round(load, 2),

@@ -3,7 +3,8 @@
 from itertools import groupby
 
 from benchmarks.peer import LIMIT
-from benchmarks.race import Row
+from benchmarks.row import Row
+from benchmarks.startup import Startup
 
 OURS = "ours"
 LEGEND = """\
@@ -12,6 +13,7 @@ median      of the rounds' medians, per call; IQR: middle half of all batches of
 / ours      times this library's decorator (above 1x = slower than ours)
 first call  trace + compile + run with a cold disk cache, runtime already started; what an earlier case of the same
             process compiled is not compiled again
+from disk   the same in a second process, with the disk cache that the first one filled
 peak MB     resident memory during calls; grown: above what it was with the runtime started and the input made
 numpy_forward computes the value alone, no gradient."""
 
@@ -57,11 +59,16 @@ def markdown(rows: list[Row], machine: dict[str, object], versions: dict[str, st
         lines.append(f"| {workload} | {case} | {' | '.join(cells)} |")
     packages = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
     note = (
-        "Median time of one call, value and gradient (numpy_forward: value alone), NumPy in and out, one thread; "
+        "Median time of one call, NumPy in and out, one thread (numpy_forward: the value alone); "
         "in brackets the ratio to a hand-written kernel; last, how many times longer the fastest other library takes. "
         f"{machine['cpu']}, Python {machine['python']}, {packages}."
     )
     return "\n".join([*lines, "", note])
+
+
+def startups(found: list[Startup]) -> str:
+    lines = ["", "import, beyond NumPy"] if found else []
+    return "\n".join([*lines, *(f"  {each.statement.ljust(26)} {duration(each.seconds)}" for each in found)])
 
 
 def _cell(row: Row | None, limit: Row | None) -> str:
@@ -80,7 +87,7 @@ def _next_best(rows: dict[str, Row]) -> str:
 
 def _case_table(title: str, rows: list[Row]) -> str:
     by_peer = {row.peer: row for row in rows}
-    head = ("", "median", "IQR", "/ limit", "/ ours", "first call", "peak MB", "grown")
+    head = ("", "median", "IQR", "/ limit", "/ ours", "first call", "from disk", "peak MB", "grown")
     lines = [head, *(_line(row, by_peer.get(LIMIT), by_peer.get(OURS)) for row in rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     printed = []
@@ -95,7 +102,7 @@ def _case_table(title: str, rows: list[Row]) -> str:
 
 def _line(row: Row, limit: Row | None, ours: Row | None) -> tuple[str, ...]:
     if row.median is None or row.quartiles is None:
-        return (row.peer, "–", "", "–", "–", duration(row.first_call), "", "")
+        return (row.peer, "–", "", "–", "–", duration(row.first_call), "–", "", "")
     spread = 100 * (row.quartiles[1] - row.quartiles[0]) / row.median
     memory = f"{row.peak_mb:,.0f}", f"{row.peak_mb - row.base_mb:,.0f}"
     return (
@@ -105,9 +112,10 @@ def _line(row: Row, limit: Row | None, ours: Row | None) -> tuple[str, ...]:
         ratio(row, limit),
         ratio(row, ours),
         duration(row.first_call),
+        duration(row.warm_start),
         *memory,
     )
 
 
 def _status(row: Row) -> str:
-    return "" if row.status == "ok" else f"{row.status}: {row.detail}"
+    return row.detail if row.status == "ok" else f"{row.status}: {row.detail}"

@@ -1,10 +1,14 @@
 """What all tests share: blocks are verified whenever a pass has run, and golden files."""
 
+import os
 import pathlib
 
 import pytest
 
-from autodiff.config import config
+# No test may pass thanks to a kernel of yesterday: nothing is kept on disk, here or in processes that tests start.
+os.environ["AUTODIFF_CACHE"] = "0"
+
+from autodiff.config import config  # reads the environment
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 

@@ -21,7 +21,7 @@ LAYERS = """
     passes
     ops
     ir
-    errors config
+    errors config cpus logs
 """
 
 # Third-party packages that cost 0.1 to 1.5 s to import: the module that owns one may import it when first needed.

@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import optree
 
 from autodiff.api.options import Argnames, Argnums, ints, names, selected
 from autodiff.errors import ArgumentError, DTypeError, ShapeError, clipped
+from autodiff.frontends import trees as optree
 from autodiff.frontends.decorators import Gradient, Pullback, Pushforward
 from autodiff.frontends.function import Function, Transform, function_name
 from autodiff.frontends.surface.common import as_dtype, lift

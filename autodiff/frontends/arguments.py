@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import optree
 
 from autodiff.errors import ArgumentError, DTypeError, ShapeError
+from autodiff.frontends import trees as optree
 from autodiff.frontends.array import ArrayMethods, plain_array
 from autodiff.frontends.surface.common import as_dtype
 from autodiff.frontends.surface.storage import held
@@ -34,10 +34,10 @@ def leaves_of(structure: Any, name: str) -> tuple[list[Any], Any]:
         return [held(structure)], None
     if structure is None:
         raise DTypeError(f"gradient: {name} is None", "give a tensor or a nested structure of tensors")
-    paths, leaves, spec = optree.tree_flatten_with_path(structure, none_is_leaf=True)
-    for leaf, path in zip(leaves, paths, strict=True):
+    leaves, spec = optree.tree_flatten(structure, none_is_leaf=True)
+    for k, leaf in enumerate(leaves):
         if not isinstance(leaf, ArrayMethods):
-            place = name + "".join(f"[{p!r}]" for p in path)
+            place = name + "".join(f"[{p!r}]" for p in spec.paths()[k])
             kind = "a NumPy array" if isinstance(leaf, np.ndarray) else described(leaf)
             raise DTypeError(f"gradient: {place} is {kind}, which was never watched", "wrap it: x = tape.watch(x)")
     return list(map(held, leaves)), spec

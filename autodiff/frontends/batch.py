@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import optree
-
 from autodiff.errors import ArgumentError, ShapeError
+from autodiff.frontends import trees as optree
 from autodiff.frontends.call import Call
 from autodiff.frontends.function import Traced, Transform
 from autodiff.ir.aval import ArrayAval

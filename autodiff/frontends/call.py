@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import optree
 
 from autodiff.errors import ArgumentError, AutodiffError, DTypeError
+from autodiff.frontends import trees as optree
 from autodiff.frontends.array import ArrayMethods, plain_array
 from autodiff.ir.aval import ArrayAval
 from autodiff.ir.build import PYTHON_SCALARS

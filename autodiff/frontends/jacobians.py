@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import optree
-
 from autodiff.errors import ArgumentError, DTypeError
+from autodiff.frontends import trees as optree
 from autodiff.frontends.call import Call
 from autodiff.frontends.decorators import Derivative
 from autodiff.frontends.function import Traced

@@ -38,38 +38,44 @@ class _Plan:
 
 
 class _Recording:
-    """Instructions numbered in order: a key, and the leaves to feed in."""
+    """Instructions numbered in order: a key, and the leaves to feed in.
+
+    `steps` lists, for every instruction, its op, what it reads, and its parameters if it has some. What it
+    reads is the number of a value, or for a leaf that is new the number and the aval.
+    """
 
     def __init__(self, instrs: Sequence[Instr]) -> None:
         self.instrs = instrs
         self.slots: dict[Operand, int] = {}
-        self.leaves: list[Operand] = []
+        self.leaves: list[Any] = []
         self.steps: list[Any] = []
-        for instr in instrs:
-            wiring = tuple([self.read(o) for o in instr.operands])
+        slots, steps, known = self.slots, self.steps, self.slots.get
+        for instr in instrs:  # one long loop: of what a gradient costs besides its kernel, this is a third
+            steps.append(instr.op)
+            for o in instr.operands:
+                slot = known(o)
+                steps.append(self._leaf(o) if slot is None else slot)
+            if instr.params:
+                steps.append(tuple(instr.params.items()))
             for result in instr.results:
-                self.slots[result] = len(self.slots)
-            self.steps.append((instr.op, wiring, tuple(instr.params.items())))
+                slots[result] = len(slots)
 
-    def read(self, operand: Operand) -> Any:
-        """The slot of an operand; a special literal stands for itself."""
-        if isinstance(operand, Literal):
+    def _leaf(self, operand: Any) -> Any:
+        """What is read for the first time; a special literal stands for itself."""
+        if type(operand) is Literal:  # never numbered: each use is a leaf of its own
             if is_kept(operand):
                 return repr(operand.value), operand.aval
             self.leaves.append(operand)
             return "literal", operand.aval
-        slot = self.slots.get(operand)
-        if slot is None:
-            slot = self.slots[operand] = len(self.slots)
-            self.leaves.append(operand)
-            return slot, operand.aval
-        return slot
+        slot = self.slots[operand] = len(self.slots)
+        self.leaves.append(operand)
+        return slot, operand.aval
 
     def key(self, *extra: Any) -> Any:
-        return (tuple(self.steps), *extra)
+        return (*self.steps, extra)
 
     def arguments(self) -> list[Any]:
-        return [_argument(leaf) for leaf in self.leaves]
+        return [x.aval.dtype.type(x.value) if type(x) is Literal else x.recorded() for x in self.leaves]
 
     def rebuilt(self, params: Sequence[Value], target: Any) -> dict[Operand, Any]:
         """Emit the instructions again, over block parameters; what became of each operand."""
@@ -86,10 +92,6 @@ class _Recording:
         return env
 
 
-def _argument(leaf: Any) -> Any:
-    return leaf.aval.dtype.type(leaf.value) if isinstance(leaf, Literal) else leaf.recorded()
-
-
 def _operand(operand: Operand, env: dict[Operand, Any], fresh: Any) -> Any:
     if isinstance(operand, Literal):
         return operand if is_kept(operand) else next(fresh)
@@ -102,8 +104,9 @@ def relevant(instrs: Sequence[Instr], targets: Iterable[Any]) -> list[Instr]:
     for instr in reversed(instrs):
         if not needed.isdisjoint(instr.results):
             kept.append(instr)
-            needed.update(o for o in instr.operands if not isinstance(o, Literal))
-    return kept[::-1]
+            needed.update(instr.operands)
+    kept.reverse()
+    return kept
 
 
 def force(tensor: Any) -> None:
@@ -151,11 +154,11 @@ def gradients(
     `cotangents` holds an array per target, or None for ones.
     """
     recording = _Recording(relevant(instrs, targets))
-    asked = [recording.slots.get(s) for s in sources]
-    reached = [recording.slots.get(t) for t in targets]
-    given = tuple(c is not None for c in cotangents)
-    same = tuple(tuple(s is t for t in targets) for s in sources)
-    key = recording.key("gradient", tuple(asked), tuple(reached), given, same, tuple(t.aval for t in targets))
+    asked = tuple([recording.slots.get(s) for s in sources])
+    reached = tuple([recording.slots.get(t) for t in targets])
+    given = tuple([c is not None for c in cotangents])
+    same = tuple([s is t for t in targets for s in sources])
+    key = recording.key("gradient", asked, reached, given, same, tuple([t.aval for t in targets]))
     plan = _lookup(key)
     if plan is None:
         plan = _remember(key, _gradient_plan(recording, targets, given, sources))

@@ -3,11 +3,7 @@
 A tape keeps a list of instructions (the linear IR, operands being tensors) and the set of
 values it watches. An instruction is taken when one of its operands is watched; its results
 are then watched too. What is not watched is a constant, whoever asks for its gradient later.
-`gradient` differentiates the list in one of two ways:
-
-* alone: the recording is looked up by its graph, and its program run (`frontends/replay.py`);
-* while something else records (another tape, a traced function, this tape itself): the
-  adjoint is emitted as ordinary instructions, so it can be differentiated again.
+How derivatives are computed from the list is for `frontends/answers.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +14,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import optree
 
 from autodiff.errors import (
     DTypeError,
@@ -28,7 +23,8 @@ from autodiff.errors import (
     describe_location,
     user_location,
 )
-from autodiff.frontends import replay, tapes
+from autodiff.frontends import answers, tapes
+from autodiff.frontends import trees as optree
 from autodiff.frontends.arguments import (
     check_rows,
     check_targets,
@@ -41,17 +37,13 @@ from autodiff.frontends.arguments import (
 )
 from autodiff.frontends.array import ArrayMethods
 from autodiff.frontends.surface.common import lift
-from autodiff.frontends.surface.storage import AsRecorded, freeze
-from autodiff.frontends.tensor import RECORDER, Tensor, constant
-from autodiff.frontends.tracer import Tracer
+from autodiff.frontends.surface.storage import freeze
+from autodiff.frontends.tensor import Tensor, constant
 from autodiff.frontends.variable import Variable
-from autodiff.ir.aval import aval_of, is_differentiable
-from autodiff.ir.build import emitter, emitting_to
+from autodiff.ir.aval import is_differentiable
 from autodiff.ir.core import Instr
-from autodiff.ops.arithmetic import identity, tie
-from autodiff.ops.families import full
-from autodiff.transforms.jacobian import diagonal_blocks, rows
-from autodiff.transforms.reverse import pullback
+from autodiff.ops.arithmetic import identity
+from autodiff.transforms.jacobian import diagonal_blocks
 
 
 class UnconnectedGradients:
@@ -415,28 +407,19 @@ class GradientTape:
 
     def _gradients(self, targets: list[Any], cotangents: list[Any], sources: list[Any]) -> list[Any]:
         targets, groups = self._values(targets, sources)
-        flat = [part for group in groups for part in group]
-        found = iter((self._emitted if _is_emitted(targets, flat) else self._computed)(targets, cotangents, flat))
-        return [_added([next(found) for _ in group]) for group in groups]
+        return answers.gradients(self._instrs, targets, cotangents, groups)
 
     def _jacobians(self, target: Any, sources: list[Any]) -> list[Any]:
         """The Jacobian of one target with respect to each source, None where unconnected."""
         (target,), groups = self._values([target], sources)
-        flat = [part for group in groups for part in group]
-        if _is_emitted([target], flat):
-            with emitting_to(AsRecorded(emitter())):
-                emitted = rows(replay.relevant(self._instrs, [target]), target, flat)
-                found = iter([None if j is None else tie(j, s) for j, s in zip(emitted, flat, strict=True)])
-        else:
-            arrays = replay.jacobians(self._instrs, target, flat)
-            found = iter([None if a is None else Tensor(aval_of(a), a) for a in arrays])
-        return [_added([next(found) for _ in group]) for group in groups]
+        return answers.jacobians(self._instrs, target, groups)
 
     def _values(self, targets: list[Any], sources: list[Any]) -> tuple[list[Any], list[list[Any]]]:
         """The targets' values, and for each source the values on the tape that it stands for."""
         # A variable as a target is its current value, read or not.
         current = {id(t): t.peek() for t in targets if isinstance(t, Variable)}
-        targets = [current.get(id(t), t) for t in targets]
+        if current:
+            targets = [current.get(id(t), t) for t in targets]
         reached = set(targets)
         return targets, [self._parts(s, reached, current) for s in sources]
 
@@ -448,40 +431,7 @@ class GradientTape:
         value = current.get(id(source))
         return parts if value is None or any(p is value for p in parts) else [*parts, value]
 
-    def _computed(self, targets: list[Any], cotangents: list[Any], sources: list[Any]) -> list[Any]:
-        given = [None if c is None else c.value() for c in cotangents]
-        arrays = replay.gradients(self._instrs, targets, given, sources)
-        return [
-            None if a is None else Tensor(s.aval, a, hint=f"ct_{s.hint}" if s.hint else "")
-            for a, s in zip(arrays, sources, strict=True)
-        ]
-
-    def _emitted(self, targets: list[Any], cotangents: list[Any], sources: list[Any]) -> list[Any]:
-        instrs = replay.relevant(self._instrs, targets)
-        seeds = [(t, full(t.aval, 1) if c is None else c) for t, c in zip(targets, cotangents, strict=True)]
-        with emitting_to(AsRecorded(emitter())):
-            cts = pullback(instrs, seeds, sources)
-            # Tied to its source, a constant derivative has derivative 0 instead of none.
-            return [None if ct is None else tie(ct, s) for ct, s in zip(cts, sources, strict=True)]
-
-
-def _is_emitted(targets: list[Any], sources: list[Any]) -> bool:
-    """Inside a trace, or while a tape records, a derivative is part of a program."""
-    inside = emitter() is not RECORDER or bool(tapes.active())
-    return inside or any(isinstance(t, Tracer) for t in (*targets, *sources))
-
 
 def _with_operand(instr: Instr, old: Any, new: Any) -> Instr:
     operands = tuple([new if o is old else o for o in instr.operands])
     return Instr(instr.op, operands, instr.params, instr.results, instr.blocks, instr.location)
-
-
-def _added(parts: list[Any]) -> Any:
-    """The sum of the cotangents of all reads of a variable; None when none is connected."""
-    known = [p for p in parts if p is not None]
-    if not known:
-        return None
-    total = known[0]
-    for part in known[1:]:
-        total = total + part
-    return total

@@ -6,6 +6,7 @@ any order. A tape is anything with `offer(instr)`, which says whether it took th
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from typing import Any
 
@@ -20,16 +21,13 @@ class _Recording(threading.local):
 RECORDING = _Recording()
 
 
-class _Busy:
-    """How many tapes and traces are at work, in any thread: 0 opens the short cut of calls."""
+class _Busy(ctypes.Structure):
+    """How many tapes and traces are at work, in any thread: 0 opens the short cut of calls, which reads it natively."""
 
-    __slots__ = ("count",)
-
-    def __init__(self) -> None:
-        self.count = 0
+    _fields_ = (("count", ctypes.c_int64),)
 
 
-busy = _Busy()
+busy = _Busy(0)
 
 
 class _Clock:

@@ -22,9 +22,8 @@ from autodiff.frontends.array import ArrayMethods, holds_arrays, plain_array, st
 from autodiff.frontends.surface.sparse import asked_by_sparse, opaque
 from autodiff.frontends.surface.storage import held
 from autodiff.frontends.tracer import Tracer, adapts, check_not_frozen, leaked
-from autodiff.frontends.uses import USES, remember
 from autodiff.ir.aval import ArrayAval, interned
-from autodiff.ir.build import PYTHON_SCALARS, emitter, infer, literal, set_default_emitter
+from autodiff.ir.build import PYTHON_SCALARS, USES, emitter, infer, literal, remember, set_default_emitter
 from autodiff.ir.core import Instr, Literal, Operand, Params, Value
 
 
@@ -208,6 +207,12 @@ def _frozen(array: np.ndarray) -> Any:
 RECORDING = tapes.RECORDING
 
 
+def _read(x: Any) -> Tensor | None:
+    """The tensor that a variable holds; None for anything else."""
+    read = getattr(x, "__autodiff_operand__", None)
+    return None if read is None else read()
+
+
 class Recorder:
     """The emitter outside of traced functions: offers instructions to tapes, or runs them."""
 
@@ -236,21 +241,27 @@ class Recorder:
         recording = RECORDING.tapes
         if len(recording) != 1 or config.eager:
             return None
-        first = args[0]
-        if type(first) is not Tensor or first.storage is not None or first.weak:
-            return None
-        other = -1  # no second operand; 0 is a number
-        if len(args) == 2:
-            second = args[1]
-            if type(second) is Tensor:
-                if second.storage is not None or second.weak:
-                    return None
-                other = id(second.aval)
-            elif type(second) is float:
+        if len(args) == 1:
+            first = args[0] if type(args[0]) is Tensor else _read(args[0])
+            if first is None or first.storage is not None or first.weak:
+                return None
+            args, other = (first,), -1  # no second operand; 0 is a number
+        elif len(args) == 2:
+            first, second = args
+            if type(first) is not Tensor:
+                first = _read(first)
+            if first is None or first.storage is not None or first.weak:
+                return None
+            if type(second) is float:
                 other = 0
             else:
-                return None
-        elif len(args) != 1:
+                if type(second) is not Tensor:
+                    second = _read(second)
+                if second is None or second.storage is not None or second.weak:
+                    return None
+                other = id(second.aval)
+            args = first, second
+        else:
             return None
         use = (op, id(first.aval), other, tuple(params.items())) if params else (op, id(first.aval), other)
         aval, number, _ = USES.get(use) or remember(use, op, args, params)

@@ -20,9 +20,8 @@ from autodiff.frontends.array import ArrayMethods, holds_arrays, plain_array, st
 from autodiff.frontends.surface import outputs, products
 from autodiff.frontends.surface.sparse import asked_by_sparse, opaque
 from autodiff.frontends.surface.storage import held
-from autodiff.frontends.uses import USES, remember
 from autodiff.ir.aval import ArrayAval
-from autodiff.ir.build import PYTHON_SCALARS, Builder, emitter, emitting_to, infer, literal
+from autodiff.ir.build import PYTHON_SCALARS, USES, Builder, emitter, emitting_to, infer, literal, remember
 from autodiff.ir.core import OPERATORS, Block, Instr, Literal, Operand, Params, Value
 
 
@@ -219,7 +218,7 @@ class TraceBuilder(Builder):
     def emit(self, op: Any, operands: tuple[Operand, ...], params: Params) -> tuple[Any, ...]:
         avals, weak = infer(op, operands, params), adapts(operands)
         results = tuple([Tracer(a, self, "", weak) for a in avals])
-        self._keep(Instr(op, operands, params, results))
+        self.keep(Instr(op, operands, params, results))
         return results
 
     def known(self, op: Any, args: tuple[Any, ...], params: Params) -> Tracer | None:
@@ -237,10 +236,11 @@ class TraceBuilder(Builder):
         if number is not None:
             args = args[0], literal(args[1], number)
         result = Tracer(aval, self)
-        self._keep(Instr(op, args, params, (result,)))
+        self.keep(Instr(op, args, params, (result,)))
         return result
 
-    def _keep(self, instr: Instr) -> None:
+    def keep(self, instr: Instr) -> None:
+        """Write an instruction, with the user's line; inside a tape's block the tape is told."""
         instr.location = user_location()
         self.instrs.append(instr)
         if tapes.RECORDING.tapes:

@@ -31,7 +31,6 @@ ABSENT = object()
 LIMIT = 10_000  # entries; a container larger than this is a data set, not configuration
 DEPTH = 12  # of containers and objects within one another; functions do not count
 SCALARS = (int, float, str, bytes, bool, complex, type(None), np.generic)
-GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
 _FOLDERS = {Path(sysconfig.get_paths()[k]) for k in ("stdlib", "platstdlib", "purelib", "platlib")}
 _LIBRARIES = (*(str(p) + os.sep for p in _FOLDERS | {Path(__file__).parents[1]}), "<frozen ")
@@ -101,7 +100,7 @@ class World:
             self._visit_container(value, depth)
         elif isinstance(value, Variable):
             self.variables.append(value)
-        elif isinstance(value, GENERATORS):
+        elif is_generator(value):
             self.generators.append(value)
         elif isinstance(value, type):
             self._visit_class(value, depth)
@@ -200,6 +199,13 @@ class World:
         for constant in code.co_consts:
             if isinstance(constant, types.CodeType):
                 yield from self._read(constant)
+
+
+def is_generator(value: Any) -> bool:
+    """Whether drawing from it would change it; numpy.random is not imported (10 ms) to find that out."""
+    numbers = sys.modules.get("numpy.random")
+    kinds = () if numbers is None else (numbers.Generator, numbers.RandomState)
+    return isinstance(value, (random.Random, *kinds))
 
 
 def _slots(cls: type) -> Iterable[str]:

@@ -9,7 +9,7 @@ current is a matter of context, not of the operands: rules need not know who run
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Protocol
@@ -115,6 +115,38 @@ def _scalar_aval(dtype: np.dtype) -> ArrayAval:
     return interned(ArrayAval((), dtype))
 
 
+# ---- uses of ops seen before -------------------------------------------------------------
+#
+# What `ops.op.promoted` and `infer` find depends on avals and parameters alone. Emitters look it up by the
+# avals' identity (they are interned), which is one look-up for the two.
+
+USES_LIMIT = 65536
+
+# The aval of the result, the dtype of a number among the operands, and what must stay alive: an identity
+# is one only as long as its object lives. No aval: operands are converted, or there are several results.
+Use = tuple[ArrayAval | None, np.dtype | None, list[ArrayAval]]
+USES: dict[tuple[Any, ...], Use] = {}
+
+
+def remember(key: tuple[Any, ...], op: Any, args: tuple[Any, ...], params: Params) -> Use:
+    """Work out one use: of arrays that are not weak, and perhaps a Python float as the second operand."""
+    if len(USES) > USES_LIMIT:
+        USES.clear()
+    found = USES[key] = _use(op, args, params)
+    return found
+
+
+def _use(op: Any, args: tuple[Any, ...], params: Params) -> Use:
+    kept = [a.aval for a in args if type(a) is not float]
+    kinds = tuple([float if type(a) is float else a.aval.dtype for a in args])
+    wanted = kinds if op.types is None else op.types(kinds)[0]
+    number: Any = wanted[-1] if kinds[-1] is float else None
+    if number is float or any(k is not float and k is not d for k, d in zip(kinds, wanted, strict=True)):
+        return None, None, kept
+    avals = infer(op, args if number is None else (args[0], literal(args[1], number)), params)
+    return avals[0] if len(avals) == 1 else None, number, kept
+
+
 class Builder:
     """Collects emitted instructions into a block."""
 
@@ -124,8 +156,25 @@ class Builder:
         self.params: tuple[Value, ...] = tuple(map(Value, avals, names))
         self.instrs: list[Instr] = []
 
-    def known(self, op: Any, args: tuple[Any, ...], params: Params) -> None:
-        """No short cut."""
+    def known(self, op: Any, args: tuple[Any, ...], params: Params) -> Value | None:
+        """The short cut for values and numbers used as before."""
+        use = [op]
+        for a in args:
+            if type(a) is Value:
+                use.append(id(a.aval))
+            elif type(a) is float and len(use) == 2 == len(args):
+                use.append(0)
+            else:
+                return None
+        key = (*use, *params.items())
+        aval, number, _ = USES.get(key) or remember(key, op, args, params)
+        if aval is None:
+            return None
+        if number is not None:
+            args = args[0], literal(args[1], number)
+        result = Value(aval)
+        self.keep(Instr(op, args, params, (result,)))
+        return result
 
     def lift(self, x: object) -> Operand:
         if isinstance(x, Operand):
@@ -136,12 +185,36 @@ class Builder:
 
     def emit(self, op: Any, operands: tuple[Operand, ...], params: Params) -> tuple[Value, ...]:
         results = tuple(map(Value, infer(op, operands, params)))
-        self.instrs.append(Instr(op, operands, params, results))
+        self.keep(Instr(op, operands, params, results))
         return results
+
+    def keep(self, instr: Instr) -> None:
+        """Write an instruction."""
+        self.instrs.append(instr)
 
     def block(self, results: Iterable[object]) -> Block:
         """The finished block with these results."""
         return Block(self.params, self.instrs, tuple(map(self.lift, results)))
+
+
+def copied(block: Block, params: Sequence[Value]) -> Block:
+    """The block over other parameters of the same avals: every value is a fresh one, nothing is inferred anew."""
+    env: dict[Operand, Any] = dict(zip(block.params, params, strict=True))
+    instrs = []
+    for instr in block.instrs:
+        results = tuple([Value(r.aval, r.hint) for r in instr.results])
+        operands = tuple([env.get(o, o) for o in instr.operands])
+        instrs.append(Instr(instr.op, operands, instr.params, results, instr.blocks, instr.location))
+        env.update(zip(instr.results, results, strict=True))
+    return Block(tuple(params), instrs, tuple([env.get(r, r) for r in block.results]))
+
+
+def in_plain_values(block: Block) -> Block:
+    """The block, copied if its values are those of a frontend: they promote and compare in ways of their own."""
+    values = block.params or (block.instrs[0].results if block.instrs else ())
+    if all(type(v) is Value for v in values):
+        return block
+    return copied(block, [Value(p.aval, p.hint) for p in block.params])
 
 
 @contextmanager
@@ -150,6 +223,21 @@ def building(avals: Iterable[ArrayAval], hints: Iterable[str] = ()) -> Iterator[
     builder = Builder(avals, hints)
     with emitting_to(builder):
         yield builder
+
+
+@contextmanager
+def continuing(block: Block, avals: Iterable[ArrayAval] = (), hints: Iterable[str] = ()) -> Iterator[tuple[Any, Any]]:
+    """Build a block that begins as a copy of another one, with parameters of `avals` after its own.
+
+    Yields the builder, and the values in it that were the results of the other.
+    """
+    given = tuple(avals)
+    names = [*(p.hint for p in block.params), *(hints or [""] * len(given))]
+    builder = Builder([*(p.aval for p in block.params), *given], names)
+    begun = copied(block, builder.params[: len(block.params)])
+    builder.instrs = begun.instrs
+    with emitting_to(builder):
+        yield builder, begun.results
 
 
 def inline(block: Block, args: Iterable[object]) -> tuple[Any, ...]:

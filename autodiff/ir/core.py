@@ -189,6 +189,10 @@ class Instr:
     def __repr__(self) -> str:
         return f"Instr({self.op.name})"
 
+    def reading(self, operands: tuple[Any, ...]) -> Instr:
+        """The same use of the op, defining the same values, on other operands (of the same avals)."""
+        return Instr(self.op, operands, self.params, self.results, self.blocks, self.location)
+
 
 @dataclass(eq=False, slots=True)
 class Block:

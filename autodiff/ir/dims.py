@@ -33,6 +33,8 @@ class Dim:
     def root(self) -> Dim:
         dim = self
         while dim._parent is not None:
+            if dim._parent._parent is not None:
+                dim._parent = dim._parent._parent  # half the way next time: a long chain of joins stays linear
             dim = dim._parent
         return dim
 
@@ -44,12 +46,12 @@ class Dims:
     """The classes of one program, in order of first appearance."""
 
     def __init__(self) -> None:
-        self._all: list[Dim] = []
+        self._roots: dict[int, dict[Dim, None]] = {}  # by size
 
     def fresh(self, size: int) -> Dim:
         """An axis of a class of its own."""
         dim = Dim(size)
-        self._all.append(dim)
+        self._roots.setdefault(size, {})[dim] = None
         return dim
 
     def shape(self, shape: Shape) -> DimShape:
@@ -63,6 +65,7 @@ class Dims:
         if a.size != b.size:
             raise InternalError(f"axes of sizes {a.size} and {b.size} cannot be one class")
         b._parent = a
+        del self._roots[b.size][b]
         return a
 
     def join_all(self, shapes: Sequence[DimShape]) -> DimShape:
@@ -90,8 +93,8 @@ class Dims:
         For results whose sizes come from a parameter, where the size most likely is that of
         the array the program started from (the transpose of a slice restores its operand).
         """
-        known = {id(d.root): d.root for d in self._all if d.size == size}
-        return next(iter(known.values())) if len(known) == 1 else self.fresh(size)
+        known = self._roots.get(size, {})
+        return next(iter(known)) if len(known) == 1 else self.fresh(size)
 
     def regrouped(self, old: DimShape, new: Shape) -> DimShape:
         """The axes of a reshape: those that it leaves as they are keep their class.

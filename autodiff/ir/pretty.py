@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ class Namer:
     def __init__(self, reserved: tuple[str, ...] = ()) -> None:
         self._names: dict[Operand, str] = {}
         self._taken: set[str] = set(reserved)
-        self._fresh = 0
+        self._tried: dict[str, int] = {}  # per hint: the numbers below are taken
 
     def __call__(self, operand: Operand) -> str:
         name = self._names.get(operand)
@@ -36,16 +37,17 @@ class Namer:
     def fresh(self, hint: str = "") -> str:
         """A name nobody has yet, made from `hint` when there is one."""
         hint = identifier(hint)
-        name, k = hint, 1
-        while not name or name in self._taken:
-            if hint:
-                name, k = f"{hint}_{k}", k + 1
-            else:
-                name, self._fresh = f"v{self._fresh}", self._fresh + 1
-        self._taken.add(name)
+        name, taken = hint, self._taken
+        if not name or name in taken:
+            k, stem = self._tried.get(hint, 1 if hint else 0), f"{hint}_" if hint else "v"
+            while (name := f"{stem}{k}") in taken:
+                k += 1
+            self._tried[hint] = k + 1
+        taken.add(name)
         return name
 
 
+@lru_cache(maxsize=4096)
 def identifier(hint: str) -> str:
     """The hint as a Python name: `w[0]` becomes `w_0_`; an empty one stays empty."""
     name = re.sub(r"\W", "_", hint, flags=re.ASCII)

@@ -8,6 +8,7 @@ size compiles nothing. Starts of slices and widths of padding are passed the sam
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from autodiff.ir.aval import short_dtype
 from autodiff.ir.core import Block, Instr, Literal, Operand
@@ -27,10 +28,15 @@ class Sizes:
     starts: dict[tuple[Instr, str], tuple[str, ...]] = field(default_factory=dict)
     values: dict[str, int] = field(default_factory=dict)
     _names: dict[Dim, str] = field(default_factory=dict)
+    _texts: dict[DimShape, tuple[str, ...]] = field(default_factory=dict)
 
     def shape(self, value: Operand) -> tuple[str, ...]:
         """The shape of a value, as text: names, and digits for 0 and 1."""
-        return tuple(map(self._name, self.shapes[value])) if value in self.shapes else ()
+        axes = self.shapes.get(value, ())
+        text = self._texts.get(axes)
+        if text is None:  # asked for again and again while a kernel is planned
+            text = self._texts[axes] = tuple(map(self._name, axes))
+        return text
 
     def _name(self, dim: Dim) -> str:
         if dim.size <= SMALL:
@@ -66,19 +72,24 @@ class Signature:
 def signature(block: Block) -> Signature:
     """The canonical text of a block and the sizes taken out of it."""
     sizes, numbers = Sizes(infer_dims(block)), dict[Operand, str]()
+    described: dict[Any, str] = {}
 
     def read(operand: Operand) -> str:
-        return format_literal(operand) if isinstance(operand, Literal) else numbers[operand]
+        return format_literal(operand) if type(operand) is Literal else numbers[operand]
 
     def define(value: Operand) -> str:
-        numbers[value] = f"%{len(numbers)}"
-        return f"{numbers[value]}:{short_dtype(value.aval.dtype)}[{','.join(sizes.shape(value))}]"
+        number = numbers[value] = f"%{len(numbers)}"
+        key = value.aval.dtype, sizes.shape(value)
+        text = described.get(key)
+        if text is None:
+            text = described[key] = f"{short_dtype(key[0])}[{','.join(key[1])}]"
+        return f"{number}:{text}"
 
     lines = [" ".join(map(define, block.params))]
     for instr in block.instrs:
-        operands = " ".join(map(read, instr.operands))
-        results = " ".join(map(define, instr.results))
-        lines.append(f"{results}={instr.op.name}{_params(instr, sizes)} {operands}")
+        operands = " ".join([read(o) for o in instr.operands])
+        results = define(instr.results[0]) if len(instr.results) == 1 else " ".join(map(define, instr.results))
+        lines.append(f"{results}={instr.op.name}{_params(instr, sizes) if instr.params else ''} {operands}")
     lines.append("return " + " ".join(map(read, block.results)))
     return Signature("\n".join(lines), sizes)
 
@@ -88,7 +99,7 @@ def infer_dims(block: Block) -> dict[Operand, DimShape]:
     d = Dims()
     shapes: dict[Operand, DimShape] = {p: d.shape(p.aval.shape) for p in block.params}
     for instr in block.instrs:
-        operands = [() if isinstance(o, Literal) else shapes[o] for o in instr.operands]
+        operands = [shapes.get(o, ()) for o in instr.operands]  # a literal has no axes
         for result in instr.results:
             shapes[result] = instr.op.dims(d, operands, result.aval, instr.params)
     return shapes

@@ -150,10 +150,14 @@ class Placement(Op):
     def parts(self, shapes: Sequence[Any], low: Sequence[Any], params: Mapping[str, Any]) -> list[Part]:
         raise NotImplementedError
 
+    def filling(self, dtype: np.dtype) -> float:
+        """What is where no part is."""
+        return 0
+
     def evaluate(self, *arrays: Any, **params: Any) -> Arrays:
         avals = [ArrayAval(np.shape(a), np.asarray(a).dtype) for a in arrays]
         (aval,) = self.infer(*avals, **params)
-        out = np.zeros(aval.shape, aval.dtype)
+        out = np.full(aval.shape, self.filling(aval.dtype), aval.dtype)
         parts = self.parts([a.shape for a in avals], params.get("low", ()), params)
         for array, part in zip(arrays, parts, strict=True):
             places = zip(part, np.shape(array), strict=True)
@@ -163,9 +167,10 @@ class Placement(Op):
 
 @dataclass(frozen=True, eq=False)
 class Pad(Placement):
-    """Zeros around (`low`, `high`) and between (`interior`) the elements."""
+    """Zeros around (`low`, `high`) and between (`interior`) the elements; -0.0 if `neutral`: x + -0.0 is x."""
 
     name: str = "pad"
+    neutral: bool = False
     size_params: tuple[str, ...] = ("low",)
     implied_params: tuple[str, ...] = ("high",)
     examples = (
@@ -180,6 +185,9 @@ class Pad(Placement):
         BadExample(((3,),), {"low": (0,), "high": (-1,), "interior": (0,)}, ArgumentError, ("high=(-1,)",)),
         BadExample((NAMES,), {"low": (0,), "high": (1,), "interior": (0,)}, DTypeError, ("<U3",)),
     )
+
+    def filling(self, dtype: np.dtype) -> float:
+        return -0.0 if self.neutral and dtype.kind == "f" else 0
 
     def infer(self, x: ArrayAval, *, low: Shape, high: Shape, interior: Shape) -> tuple[ArrayAval, ...]:
         check_lengths(self.name, x.shape, low=low, high=high, interior=interior)
@@ -269,4 +277,5 @@ class Concatenate(Placement):
 
 
 pad = Pad()
+part = Pad("part", neutral=True)  # of an array that is the sum of its parts
 concatenate = Concatenate()

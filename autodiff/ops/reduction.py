@@ -267,19 +267,36 @@ def _logsumexp_numpy(x: Any, *, axes: tuple[int, ...]) -> Any:
 
 
 def _logsumexp_expand(x: Any, *, axes: tuple[int, ...]) -> Any:
+    terms, top = _terms(x, axes)
+    return log(reduce_sum(terms, axes=axes)) + top
+
+
+def _terms(x: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
+    """exp(x - top), and the largest of x, which keeps the terms from overflowing."""
     top = reduce_max(x, axes=axes)
     top = stop_gradient(select(isfinite(top), top, 0.0))
-    return log(reduce_sum(exp(x - restore(top, x.aval.shape, axes)), axes=axes)) + top
+    return exp(x - restore(top, x.aval.shape, axes)), top
 
 
-def _softmax_of(y: Any, x: Any, axes: tuple[int, ...]) -> Any:
-    """exp(x - y); all terms -inf weigh nothing, instead of nan."""
-    safe = select(equal(y, float("-inf")), 0.0, y)
-    return exp(x - restore(safe, x.aval.shape, axes))
+def _logsumexp_tangent(t: Any, x: Any, axes: tuple[int, ...]) -> Any:
+    terms, _ = _terms(x, axes)
+    total = reduce_sum(terms, axes=axes)
+    return reduce_sum(t * terms, axes=axes) / select(equal(total, 0.0), 1.0, total)
+
+
+def _weighted(x: Any, weights: Any, axes: tuple[int, ...]) -> Any:
+    """softmax(x) times `weights`, of the terms that the forward pass has: no other exponential is needed.
+
+    All terms -inf weigh nothing, instead of nan.
+    """
+    terms, _ = _terms(x, axes)
+    total = reduce_sum(terms, axes=axes)
+    scale = weights / select(equal(total, 0.0), 1.0, total)
+    return terms * restore(scale, x.aval.shape, axes)
 
 
 def _logsumexp_derivative(ct: Any, y: Any, x: Any, axes: tuple[int, ...]) -> Any:
-    part = restore(plain(ct), x.aval.shape, axes) * _softmax_of(y, x, axes)
+    part = _weighted(x, plain(ct), axes)
     if not isinstance(ct, Masked):
         return part
     lanes = restore(broadcast_to(ct.mask, y.aval.shape), x.aval.shape, axes)
@@ -298,9 +315,7 @@ logsumexp = Composite(
     _logsumexp_shape,
     _logsumexp_expand,
     derivative=lambda ct, y, operands, *, axes: [_logsumexp_derivative(ct, y, operands[0], axes)],
-    tangent=lambda tangents, y, operands, *, axes: reduce_sum(
-        tangents[0] * _softmax_of(y, operands[0], axes), axes=axes
-    ),
+    tangent=lambda tangents, y, operands, *, axes: _logsumexp_tangent(tangents[0], operands[0], axes),
     types=ufunc_types(np.exp),
     batching=along,
     keeps_mask=True,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from autodiff.ir.build import Builder, building
 from autodiff.ir.core import Block, Literal, Operand, Value
 
 KEPT = frozenset((0.0, 1.0, -1.0, 2.0, 0.5))
@@ -26,26 +25,17 @@ def generalize(block: Block) -> tuple[Block, tuple[Literal, ...]]:
     One literal of the user's program is one parameter, however often the adjoint reads it; equal
     literals written twice are two, for they may differ the next time.
     """
-    found = [o for instr in block.instrs for o in instr.operands] + list(block.results)
-    taken = {id(o): o for o in found if isinstance(o, Literal) and not is_kept(o)}
-    avals = [*(p.aval for p in block.params), *(t.aval for t in taken.values())]
-    hints = [*(p.hint for p in block.params), *("c" for _ in taken)]
-    with building(avals, hints) as b:
-        fresh = dict(zip(taken, b.params[len(block.params) :], strict=True))
-        return _replaced(block, b, fresh), tuple(taken.values())
+    fresh: dict[Operand, Value] = {}
 
+    def taken(operand: Any) -> Any:
+        if type(operand) is not Literal or is_kept(operand):
+            return operand
+        return fresh.get(operand) or fresh.setdefault(operand, Value(operand.aval, "c"))
 
-def _replaced(block: Block, b: Builder, fresh: dict[int, Value]) -> Block:
-    env: dict[Operand, Value] = dict(zip(block.params, b.params, strict=False))
-
-    def read(operand: Operand) -> Any:
-        if isinstance(operand, Literal):
-            return fresh.get(id(operand), operand)
-        return env[operand]
-
+    instrs = []
     for instr in block.instrs:
-        results = b.emit(instr.op, tuple([read(o) for o in instr.operands]), instr.params)
-        for old, new in zip(instr.results, results, strict=True):
-            env[old] = new
-            new.hint = old.hint
-    return b.block([read(r) for r in block.results])
+        operands = tuple([taken(o) for o in instr.operands])
+        instrs.append(instr if operands == instr.operands else instr.reading(operands))
+    results = tuple([taken(r) for r in block.results])
+    literals: Any = tuple(fresh)
+    return Block((*block.params, *fresh.values()), instrs, results), literals

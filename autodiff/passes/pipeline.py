@@ -8,8 +8,10 @@ from autodiff.ir.verify import verify
 from autodiff.passes.cse import cse
 from autodiff.passes.dce import dce
 from autodiff.passes.expand import expand
+from autodiff.passes.seams import seams
 from autodiff.passes.simplify import simplify
 from autodiff.passes.split_complex import split_complex
+from autodiff.passes.thin_products import thin_products
 
 
 def optimize(block: Block) -> Block:
@@ -18,8 +20,8 @@ def optimize(block: Block) -> Block:
 
 
 def lowerable(block: Block) -> Block:
-    """An optimised block ready for lowering: in real numbers, composites replaced by their parts."""
-    return _checked(dce(cse(simplify(expand(split_complex(block))))))
+    """An optimised block ready for lowering: in real numbers, all that is made of simpler ops in those."""
+    return _checked(dce(cse(simplify(seams(thin_products(expand(split_complex(block))))))))
 
 
 def _checked(block: Block) -> Block:

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.ir.build import Builder
 from autodiff.ir.core import Block, Instr, Literal, Value
 from autodiff.ops import OPS
 from autodiff.ops.arithmetic import div, identity, positive, stop_gradient, sub, tie
@@ -32,7 +31,7 @@ from autodiff.ops.families import (
 )
 from autodiff.ops.movement import slice_, transpose
 from autodiff.ops.transcendental import logaddexp, power, softplus, sqrt
-from autodiff.passes.rewrite import rewrite
+from autodiff.passes.rewrite import Rewriter, rewrite
 
 Producers = dict[Any, Instr]
 Rewrite = Callable[[Any, tuple[Any, ...], Mapping[str, Any], Producers], Any]
@@ -40,27 +39,22 @@ Rewrite = Callable[[Any, tuple[Any, ...], Mapping[str, Any], Producers], Any]
 
 def simplify(block: Block) -> Block:
     """The block after one pass of the table below, in program order."""
-    producers: Producers = {}
+    return rewrite(block, _rule)
 
-    def rule(instr: Instr, operands: tuple[Any, ...], b: Builder) -> tuple[Any, ...] | None:
-        if len(instr.results) > 1:
-            return None
-        start = len(b.instrs)
-        aval = instr.results[0].aval
-        if isinstance(instr.op, Elementwise):
-            operands = _without_broadcasts(operands, aval.shape, producers)
-        found = RULES[instr.op](aval, operands, instr.params, producers) if instr.op in RULES else None
-        if found is None:
-            (found,) = b.emit(instr.op, operands, instr.params)
-        for new in b.instrs[start:]:
-            new.location = instr.location
-            producers[new.results[0]] = new
-        if found.aval.shape != aval.shape:
-            found = broadcast_to(found, aval.shape)
-            producers[found] = b.instrs[-1]
-        return (found,)
 
-    return rewrite(block, rule)
+def _rule(instr: Instr, operands: tuple[Any, ...], new: Rewriter) -> tuple[Any, ...] | None:
+    op: Any = instr.op
+    if len(instr.results) > 1:
+        return None
+    aval = instr.results[0].aval
+    given = operands
+    if aval.shape and isinstance(op, Elementwise):
+        operands = _without_broadcasts(operands, aval.shape, new.producers)
+    rule = RULES.get(op)
+    found = None if rule is None else rule(aval, operands, instr.params, new.producers)
+    if found is None:
+        return None if operands is given else new.emit(op, operands, instr.params)
+    return (broadcast_to(found, aval.shape),)
 
 
 def _source(x: Any, op: Any, producers: Producers) -> Instr | None:
@@ -71,11 +65,13 @@ def _source(x: Any, op: Any, producers: Producers) -> Instr | None:
 
 def _without_broadcasts(operands: tuple[Any, ...], shape: tuple[int, ...], producers: Producers) -> tuple[Any, ...]:
     """Elementwise ops broadcast by themselves: read the smaller array where that suffices."""
+    spread = [k for k, x in enumerate(operands) if _source(x, broadcast, producers) is not None]
+    if not spread:
+        return operands
     found = list(operands)
-    for k, x in enumerate(found):
-        made = _source(x, broadcast, producers)
-        if made is None:
-            continue
+    for k in spread:
+        x = found[k]
+        made = producers[x]
         (inner,) = made.operands
         trailing = tuple(range(x.aval.ndim - inner.aval.ndim, x.aval.ndim))
         rest = [o.aval.shape for j, o in enumerate(found) if j != k]

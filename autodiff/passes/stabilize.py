@@ -18,28 +18,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from autodiff.ir.build import Builder
 from autodiff.ir.core import Block, Instr, Literal
 from autodiff.ops.arithmetic import absolute, square
 from autodiff.ops.families import add, mul, neg
 from autodiff.ops.transcendental import exp, log, log1p, power, sigmoid, softplus, sqrt
-from autodiff.passes.rewrite import rewrite
+from autodiff.passes.rewrite import Rewriter, rewrite
 
 
 def stabilize(block: Block) -> Block:
     """The block with the spellings of the table replaced."""
-    made: dict[Any, Instr] = {}
+    return rewrite(block, _rule)
 
-    def rule(instr: Instr, operands: tuple[Any, ...], b: Builder) -> tuple[Any, ...]:
-        start = len(b.instrs)
-        found = _meant(instr.op, operands, made)
-        results = (found,) if found is not None else b.emit(instr.op, operands, instr.params)
-        for new in b.instrs[start:]:
-            new.location = instr.location
-            made[new.results[0]] = new
-        return results
 
-    return rewrite(block, rule)
+def _rule(instr: Instr, operands: tuple[Any, ...], new: Rewriter) -> tuple[Any, ...] | None:
+    found = _meant(instr.op, operands, new.producers)
+    return None if found is None else (found,)
 
 
 def _meant(op: Any, operands: tuple[Any, ...], made: dict[Any, Instr]) -> Any:

@@ -8,23 +8,25 @@ with another batch size or learning rate) uses it from its first run.
 
 from __future__ import annotations
 
-from typing import Any
+import threading
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autodiff.backends import numba as backend  # its attributes are imported when they are needed
 from autodiff.backends.interpreter import Interpreter
-from autodiff.backends.numba.compile import CompiledKernel, Run, plan_kernel
-from autodiff.backends.numba.fuse import NoKernel
-from autodiff.backends.numba.source import print_source
 from autodiff.config import config
 from autodiff.ir.aval import ArrayAval
 from autodiff.ir.core import Block
-from autodiff.ir.signature import signature
+from autodiff.ir.signature import Signature, signature
 from autodiff.ops.paired import as_complex, as_pairs
 from autodiff.passes.canonicalize import Order, canonicalize
 from autodiff.passes.generalize import generalize
 from autodiff.passes.pipeline import lowerable
 from autodiff.runtime.kernels import KERNELS, CacheInfo
+
+if TYPE_CHECKING:
+    from autodiff.backends.numba.compile import CompiledKernel, Run
 
 # Straight-line programs of 3,000 instructions compile in about 4 s, and it grows faster than that.
 SIZE_LIMIT = 5000
@@ -45,8 +47,10 @@ class Program:
         self.infos = (KERNELS.info, *infos)
         self.compile_after = compile_after
         self.run: Run | None = None
+        self.native: Any = None  # the kernel as bound to this program (`Bound`), when it is a native one
         self.reason = ""  # why there is no kernel
         self._interpreter: Interpreter | None = None
+        self._maker: threading.Thread | None = None
         self._runs = 0
         self._generalized: Any = None
         self._order: Order = ()
@@ -63,8 +67,14 @@ class Program:
             self._interpreter = self._interpreter or Interpreter(self.block)
             return self._interpreter(*args)
         for info in self.infos:
-            info.runs += 1
+            info.counter.value += 1
         return self.run(*[as_kernel_argument(a, aval) for a, aval in zip(args, self._avals, strict=True)])
+
+    def ready(self) -> Any:
+        """The native kernel, compiled if need be; None when there is none, for a `reason` perhaps."""
+        if self.run is None and not self.reason:
+            self._consider()
+        return self.native
 
     def generalized(self) -> Any:
         """(block, literals, signature) of the kernel; computed once."""
@@ -89,23 +99,55 @@ class Program:
         if cold and size > LOOKUP_LIMIT:
             return
         block, literals, sig = self.generalized()
-        if cold and sig not in KERNELS:
+        if cold and not KERNELS.has(block, sig):
+            return
+        if config.background and self.compile_after and self._is_being_made(block, sig):
             return
         try:
             kernel = KERNELS.get(block, sig, self.infos)
-        except NoKernel as why:
+        except backend.NoKernel as why:
             self.reason = str(why)
             return
         values = [lit.aval.dtype.type(lit.value) for lit in literals]
-        run = _rearranged(kernel, values, sig.sizes.values, len(self._avals), self._order, self._places)
-        self.run = _in_pairs(run, self._avals, [r.aval for r in self.block.results])
+        self.run = self._native(kernel, values, sig.sizes.values) or self._python(kernel, values, sig.sizes.values)
+
+    def _is_being_made(self, block: Block, sig: Signature) -> bool:
+        """Whether a thread of its own is at the kernel; the first time one is started."""
+        if self._maker is None:
+            if sig in KERNELS:
+                return False
+            # Not a daemon: LLVM cannot be left in the midst of its work when the process ends.
+            self._maker = threading.Thread(target=KERNELS.prepare, args=(block, sig, self.infos), name="autodiff")
+            self._maker.start()
+        return self._maker.is_alive()
+
+    def _native(self, kernel: CompiledKernel, values: list[Any], sizes: dict[str, int]) -> Run | None:
+        """A native kernel, given the program's arguments and writing its results where they are wanted."""
+        bound = getattr(kernel, "bound", None)  # what only native kernels have
+        if bound is None:
+            return None
+        count, words = len(self._avals), {k: word for word, k in enumerate(self._order)}
+        self.native = bound(
+            sizes,
+            positions=[words.get(k, backend.UNUSED) for k in range(count)],
+            fixed={word: values[k - count] for k, word in words.items() if k >= count},
+            params=self._avals,
+            results=[r.aval for r in self.block.results],
+            order=[self._places.index(k) for k in range(len(self._places))],
+        )
+        return self.native.function()  # type: ignore[no-any-return]
+
+    def _python(self, kernel: CompiledKernel, values: list[Any], sizes: dict[str, int]) -> Run:
+        """A kernel of Numba's, its arguments and results rearranged by Python."""
+        run = _rearranged(kernel, values, sizes, len(self._avals), self._order, self._places)
+        return _in_pairs(_writable(run), self._avals, [r.aval for r in self.block.results])
 
     def source(self) -> str:
         """The source of the kernel, compiled or not; the reason when there is none."""
         block, _, sig = self.generalized()
         try:
-            return print_source(plan_kernel(block, sig.sizes))
-        except NoKernel as why:
+            return backend.print_source(backend.plan_kernel(block, sig.sizes))
+        except backend.NoKernel as why:
             return f"# no kernel: {why}\n"
 
 
@@ -141,6 +183,15 @@ def _rearranged(
     return reordered
 
 
+def _writable(run: Run) -> Run:
+    """The kernel for arrays that may be read-only: Numba tells them from others."""
+
+    def writable_run(*args: Any) -> tuple[Any, ...]:
+        return run(*[a.copy() if isinstance(a, np.ndarray) and not a.flags.writeable else a for a in args])
+
+    return writable_run
+
+
 def _in_pairs(run: Run, params: list[ArrayAval], results: list[ArrayAval]) -> Run:
     """The kernel of a complex program, which takes and gives pairs of real numbers, for complex arrays."""
     given = [k for k, aval in enumerate(params) if aval.dtype.kind == "c"]
@@ -161,10 +212,12 @@ def _in_pairs(run: Run, params: list[ArrayAval], results: list[ArrayAval]) -> Ru
 
 
 def as_kernel_argument(x: Any, aval: ArrayAval) -> Any:
-    """`x` as kernels take it: C-contiguous, aligned, writable, native; a Python number for shape ()."""
-    if not aval.shape:
-        return float(x) if aval.dtype.kind == "f" else x if aval.dtype.kind == "c" else int(x)
-    flags = x.flags
-    if flags.c_contiguous and flags.aligned and flags.writeable:
-        return x
-    return np.array(x, aval.dtype, order="C")
+    """`x` as kernels take it: C-contiguous, aligned, in the machine's byte order; a number for shape ()."""
+    dtype = aval.dtype
+    if aval.shape:
+        flags = x.flags
+        fits = type(x) is np.ndarray and x.dtype == dtype and flags.c_contiguous and flags.aligned
+        return x if fits else np.array(x, dtype, order="C", subok=False)
+    if dtype.kind == "f":
+        return float(x)
+    return dtype.type(x) if dtype.kind == "c" else int(x)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from autodiff.ir.aval import is_differentiable
-from autodiff.ir.build import building, inline
+from autodiff.ir.build import continuing
 from autodiff.ir.core import Block, Instr, Operand
 from autodiff.ops.families import broadcast_to, cast, full, plain, some, zeros_like
 from autodiff.ops.op import Masked
@@ -53,11 +53,9 @@ def _counts(t: Any, x: Operand) -> Any:
 
 def jvp(block: Block, wrt: Sequence[int]) -> Block:
     """(x..., t...) -> (results..., tangents...), one tangent given per position in `wrt`."""
-    avals = [*(p.aval for p in block.params), *(block.params[k].aval for k in wrt)]
-    hints = [*(p.hint for p in block.params), *(f"t_{block.params[k].hint}" for k in wrt)]
+    moved = [block.params[k] for k in wrt]
     n = len(block.params)
-    with building(avals, hints) as b:
-        outs = inline(block, b.params[:n])
+    with continuing(block, [p.aval for p in moved], [f"t_{p.hint}" for p in moved]) as (b, outs):
         given: dict[Operand, Any] = {b.params[k]: t for k, t in zip(wrt, b.params[n:], strict=True)}
         tangents = pushforward(list(b.instrs), given)
-        return b.block((*outs, *(tangents[y] if y in tangents else zeros_like(y.aval) for y in outs)))
+        return b.block((*outs, *(tangents[y] if y in tangents else zeros_like(y.aval) for y in outs)))  # type: ignore[no-any-return]

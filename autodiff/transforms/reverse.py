@@ -19,7 +19,7 @@ import numpy as np
 
 from autodiff.errors import InternalError
 from autodiff.ir.aval import ArrayAval, is_differentiable
-from autodiff.ir.build import building, inline, literal
+from autodiff.ir.build import continuing, literal
 from autodiff.ir.core import Block, Instr, Literal, Operand, Value
 from autodiff.ops.families import both, broadcast_to, cast, full, plain, some, zeros_like
 from autodiff.ops.op import Masked
@@ -49,8 +49,10 @@ def pullback(instrs: Sequence[Instr], seeds: Iterable[tuple[Any, Any]], sources:
     for target, ct in seeds:
         _accumulate(cts, target, ct)
     for instr in reversed(instrs):
-        if any(y in cts and y in active for y in instr.results):
-            _pull(instr, cts, active, fragile)
+        for y in instr.results:
+            if y in cts and y in active:
+                _pull(instr, cts, active, fragile)
+                break
     return [_unmasked(cts.get(s), s) if s in useful else None for s in sources]
 
 
@@ -118,8 +120,11 @@ def _influenced(instrs: Sequence[Instr], sources: Iterable[Any]) -> set[Operand]
     """Values to which a differentiable path leads from a source."""
     found: set[Operand] = {s for s in sources if is_differentiable(s.aval.dtype)}
     for instr in instrs:
-        if any(o in found and instr.op.connects(k) for k, o in enumerate(instr.operands)):  # type: ignore[attr-defined]
-            found.update(r for r in instr.results if is_differentiable(r.aval.dtype))
+        op: Any = instr.op
+        for k, o in enumerate(instr.operands):
+            if o in found and op.connects(k):
+                found.update([r for r in instr.results if is_differentiable(r.aval.dtype)])
+                break
     return found
 
 
@@ -128,9 +133,8 @@ def _beyond_poles(instrs: Sequence[Instr], active: set[Operand]) -> set[Operand]
     found: set[Operand] = set()
     for instr in instrs:
         op: Any = instr.op
-        if any(o in found for o in instr.operands) or (
-            any(o in active for o in instr.operands) and op.is_singular(instr.operands)
-        ):
+        operands = instr.operands
+        if not found.isdisjoint(operands) or (not active.isdisjoint(operands) and op.is_singular(operands)):
             found.update(instr.results)
     return found
 
@@ -139,12 +143,11 @@ def _influencing(instrs: Sequence[Instr], targets: Iterable[Any]) -> set[Operand
     """Values from which a differentiable path leads to a target."""
     found: set[Operand] = {t for t in targets if is_differentiable(t.aval.dtype)}
     for instr in reversed(instrs):
-        if any(r in found for r in instr.results):
-            found.update(
-                o
-                for k, o in enumerate(instr.operands)
-                if is_differentiable(o.aval.dtype) and instr.op.connects(k)  # type: ignore[attr-defined]
-            )
+        if not found.isdisjoint(instr.results):
+            op: Any = instr.op
+            for k, o in enumerate(instr.operands):
+                if is_differentiable(o.aval.dtype) and op.connects(k):
+                    found.add(o)
     return found
 
 
@@ -153,26 +156,21 @@ def value_and_gradient(block: Block, wrt: Sequence[int]) -> Block:
 
     `wrt` are positions of parameters. A parameter that is not connected has gradient zero.
     """
-    hints = [p.hint for p in block.params]
-    with building([p.aval for p in block.params], hints) as b:
-        outs = inline(block, b.params)
+    with continuing(block) as (b, outs):
         seeds = [] if isinstance(outs[0], Literal) else [(outs[0], literal(1.0, outs[0].aval.dtype))]
         sources = [b.params[k] for k in wrt]
         cts = pullback(list(b.instrs), seeds, sources)
-        return b.block((*outs, *(_or_zero(ct, s) for ct, s in zip(cts, sources, strict=True))))
+        return b.block((*outs, *(_or_zero(ct, s) for ct, s in zip(cts, sources, strict=True))))  # type: ignore[no-any-return]
 
 
 def vjp(block: Block, wrt: Sequence[int]) -> Block:
     """(x..., ct...) -> (results..., ct_x...), one cotangent given per result."""
-    avals = [*(p.aval for p in block.params), *(r.aval for r in block.results)]
-    hints = [*(p.hint for p in block.params), *("ct" for _ in block.results)]
-    n = len(block.params)
-    with building(avals, hints) as b:
-        outs = inline(block, b.params[:n])
-        seeds = [(y, ct) for y, ct in zip(outs, b.params[n:], strict=True) if not isinstance(y, Literal)]
+    with continuing(block, [r.aval for r in block.results], ["ct"] * len(block.results)) as (b, outs):
+        given = b.params[len(block.params) :]
+        seeds = [(y, ct) for y, ct in zip(outs, given, strict=True) if not isinstance(y, Literal)]
         sources = [b.params[k] for k in wrt]
         cts = pullback(list(b.instrs), seeds, sources)
-        return b.block((*outs, *(_or_zero(ct, s) for ct, s in zip(cts, sources, strict=True))))
+        return b.block((*outs, *(_or_zero(ct, s) for ct, s in zip(cts, sources, strict=True))))  # type: ignore[no-any-return]
 
 
 def _or_zero(ct: Any, source: Any) -> Any:

@@ -1,4 +1,4 @@
-"""exp, expm1, tanh, log and log1p that LLVM can vectorise inside a loop: arithmetic only, no branches, no calls.
+"""exp, expm1, tanh, log, log1p, sigmoid and erfc that LLVM can vectorise inside a loop: no branches, no calls.
 
 The scalar functions of the C library take 4 to 10 ns an element because a loop that calls them is not vectorised;
 these take about 1 ns. Relative error at most 5e-16, for finite arguments in the ranges clamped below; no care is
@@ -87,3 +87,43 @@ def log1p(x):
     """The rounding of 1 + x is put back to first order."""
     y = 1.0 + x
     return log(y) + (x - (y - 1.0)) / y
+
+
+@inlined
+def sigmoid(x):
+    return 1.0 / (1.0 + exp(-x))
+
+
+@inlined
+def erfc_positive(a, e):
+    """erfc(a) for a >= 0, given e = exp(-a*a); absolute error below 2e-15.
+
+    erfc(a) = t * P(2t - 1) * e with t = 2 / (2 + a): P is the polynomial of degree 22 through Chebyshev points of
+    exp(a*a) * erfc(a) / t, in powers.
+    """
+    t = 2.0 / (2.0 + a)
+    u = 2.0 * t - 1.0
+    p = -4.643373018847709e-09
+    p = p * u - 1.3430290497962772e-08
+    p = p * u + 6.448304000975285e-08
+    p = p * u + 5.4410172028825104e-08
+    p = p * u - 3.679156242884831e-07
+    p = p * u + 1.5188915557153918e-07
+    p = p * u + 1.0691587632709814e-06
+    p = p * u - 1.957256865825523e-06
+    p = p * u - 6.012029338957847e-07
+    p = p * u + 8.13859223123029e-06
+    p = p * u - 1.0833405059487956e-05
+    p = p * u - 1.7104060691901186e-05
+    p = p * u + 7.223162677861196e-05
+    p = p * u - 1.7178496523535856e-05
+    p = p * u - 0.00033153614228034967
+    p = p * u + 0.00041864695321057796
+    p = p * u + 0.0015453059703481394
+    p = p * u - 0.0032395924442750403
+    p = p * u - 0.010755330941689989
+    p = p * u + 0.018221115749992627
+    p = p * u + 0.1397360462779593
+    p = p * u + 0.34358034220694467
+    p = p * u + 0.5107913526210124
+    return p * t * e

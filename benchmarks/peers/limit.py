@@ -10,8 +10,8 @@ from functools import partial
 import llvmlite.binding
 import numpy
 
-from benchmarks.peer import Call
-from benchmarks.workload import Case, Workload
+from benchmarks.peer import bind, no_note
+from benchmarks.workload import Call, Case, Workload
 
 # Numba reads these when it is imported.
 features = llvmlite.binding.get_host_cpu_features()
@@ -25,8 +25,12 @@ from benchmarks.limits import vector_math  # noqa: E402
 
 DISTRIBUTIONS = ("numba", "llvmlite")
 GRADIENT = True
+CORES = 1
+DISK_CACHE = True
+REFUSALS = ()
+note = no_note
 # Python's error model would put a branch, and an exception, at every division: no vectorisation.
-njit = partial(numba.njit, error_model="numpy")
+njit = partial(numba.njit, error_model="numpy", cache=True)
 
 
 def warm_up() -> None:
@@ -38,5 +42,4 @@ def warm_up() -> None:
 
 
 def prepare(workload: Workload, case: Case) -> Call:
-    kernel, data = workload.limit(njit, vector_math, case), workload.data(case)
-    return (lambda x: kernel(x, *data)) if data else kernel
+    return bind(workload.limit(njit, vector_math, case), workload.data(case))

@@ -1,13 +1,20 @@
 """This library, the tape: recorded anew at every call, as in a notebook or a training loop."""
 
+from typing import Any
+
 import numpy
 
 import autodiff as ad
-from benchmarks.peer import Call, Result
-from benchmarks.workload import Argument, Case, Workload
+from benchmarks.peer import bare, few_trips, no_note, only_gradients
+from benchmarks.peers.ours import LANGUAGE
+from benchmarks.workload import Argument, Call, Case, Result, Workload
 
 DISTRIBUTIONS = ("autodiff", "numba", "llvmlite")
 GRADIENT = True
+CORES = 1
+DISK_CACHE = True
+REFUSALS = (ad.errors.NotDifferentiableError,)
+note = no_note
 
 
 def warm_up() -> None:
@@ -20,13 +27,14 @@ def warm_up() -> None:
 
 
 def prepare(workload: Workload, case: Case) -> Call:
-    function, data = workload.loss(numpy, case), workload.data(case)
+    only_gradients(case)
+    few_trips(case, most=200)  # recorded anew at each call
+    function, data, n = workload.loss(LANGUAGE, case), workload.data(case), case.differentiated
 
-    def call(argument: Argument) -> Result:
-        x = ad.Variable(argument)
+    def call(*arguments: Argument) -> Result:
+        variables: list[Any] = [ad.Variable(each) for each in arguments[:n]]
         with ad.GradientTape() as tape:
-            value = function(x, *data)
-        gradient = tape.gradient(value, x)
-        return float(value), numpy.asarray(gradient)
+            value = function(*variables, *arguments[n:], *data)
+        return float(value), bare([numpy.asarray(each) for each in tape.gradient(value, variables)])
 
     return call

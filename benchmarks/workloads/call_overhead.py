@@ -1,34 +1,33 @@
-"""The cost of a call: functions so small that nothing else is left.
+"""The cost of a call with arrays: functions so small that nothing else is left.
 
 A `scipy.optimize` run or a sampler over a few parameters is thousands of such calls. The floor is `sum of (3,)`: its
-hand-written version is a bare Numba dispatcher call that returns a scalar and a fresh array of ones.
+hand-written version is a bare Numba dispatcher call that returns a scalar and a fresh array of ones. The cases with
+more arrays show what each further argument costs; the gradient is with respect to the first.
 """
 
 from types import ModuleType
 
 import numpy
 
-from benchmarks.workload import Argument, Array, Case, Jit, Kernel, Loss, Tolerance
+from benchmarks.workload import Argument, Array, Call, Case, Jit, Language, Loss
 
 TITLE = "small functions"
-SCALAR, FLOOR, SMALL = Case("scalar", ()), Case("floor: sum of (3,)", (3,)), Case("array (3,)", (3,))
-CASES = (SCALAR, FLOOR, SMALL)
-TOLERANCE = Tolerance()
+FLOOR, SMALL = Case("floor: sum of (3,)", (3,)), Case("array (3,)", (3,))
+SEVERAL = {Case(f"{count} arrays", (3,)): count for count in (2, 5, 10, 20)}
+CASES = (FLOOR, SMALL, *SEVERAL)
 
 
-def argument(case: Case, seed: int) -> Argument:
-    if case is SCALAR:
-        return 1.7 + seed
-    return numpy.random.default_rng(seed).normal(size=case.shape)
+def arguments(case: Case, seed: int) -> tuple[Argument, ...]:
+    generator = numpy.random.default_rng(seed)
+    return tuple(generator.normal(size=case.shape) for _ in range(SEVERAL.get(case, 1)))
 
 
 def data(case: Case) -> tuple[Array, ...]:
     return ()
 
 
-def loss(np: ModuleType, case: Case) -> Loss:
-    def scalar(x):
-        return x**2 + 2 * x + 1
+def loss(lang: Language, case: Case) -> Loss:
+    np = lang.np
 
     def total(x):
         return np.sum(x)
@@ -36,14 +35,16 @@ def loss(np: ModuleType, case: Case) -> Loss:
     def small(x):
         return np.sum((x - 1.0) ** 2 * np.exp(-x))
 
-    return {SCALAR: scalar, FLOOR: total, SMALL: small}[case]
+    def several(x, *others):
+        y = x * x
+        for other in others:
+            y = y * other
+        return np.sum(y)
+
+    return {FLOOR: total, SMALL: small}.get(case, several)
 
 
-def limit(njit: Jit, vm: ModuleType, case: Case) -> Kernel:
-    @njit
-    def scalar(x):
-        return x * x + 2.0 * x + 1.0, 2.0 * x + 2.0
-
+def limit(njit: Jit, vm: ModuleType, case: Case) -> Call:
     @njit
     def total(x):
         gradient = numpy.empty_like(x)
@@ -63,4 +64,16 @@ def limit(njit: Jit, vm: ModuleType, case: Case) -> Kernel:
             gradient[i] = (2.0 * a - a * a) * e
         return value, gradient
 
-    return {SCALAR: scalar, FLOOR: total, SMALL: small}[case]
+    @njit(fastmath=True)
+    def several(x, *others):
+        gradient = numpy.empty_like(x)
+        value = 0.0
+        for i in range(x.size):
+            product = 1.0
+            for other in others:
+                product *= other[i]
+            value += x[i] * x[i] * product
+            gradient[i] = 2.0 * x[i] * product
+        return value, gradient
+
+    return {FLOOR: total, SMALL: small}.get(case, several)

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import numpy
 
-from benchmarks.workload import Argument, Array, Case, Jit, Kernel, Loss, Tolerance
+from benchmarks.workload import Argument, Array, Call, Case, Jit, Language, Loss
 
 TITLE = "sum(tanh(x) * exp(-x**2) + log1p(x**2))"
 CASES = (
@@ -17,26 +17,27 @@ CASES = (
     Case("n=1e5", (100_000,)),
     Case("n=1e7", (10_000_000,), heavy=True),
 )
-TOLERANCE = Tolerance()
 HUGE_PAGES = 2**19  # elements, 4 MiB
 
 
-def argument(case: Case, seed: int) -> Argument:
-    return numpy.random.default_rng(seed).normal(size=case.shape)
+def arguments(case: Case, seed: int) -> tuple[Argument, ...]:
+    return (numpy.random.default_rng(seed).normal(size=case.shape),)
 
 
 def data(case: Case) -> tuple[Array, ...]:
     return ()
 
 
-def loss(np: ModuleType, case: Case) -> Loss:
+def loss(lang: Language, case: Case) -> Loss:
+    np = lang.np
+
     def chain(x):
         return np.sum(np.tanh(x) * np.exp(-(x**2)) + np.log1p(x**2))
 
     return chain
 
 
-def limit(njit: Jit, vm: ModuleType, case: Case) -> Kernel:
+def limit(njit: Jit, vm: ModuleType, case: Case) -> Call:
     @njit(fastmath=True)
     def into(x, gradient):
         value = 0.0

@@ -8,16 +8,15 @@ from types import ModuleType
 
 import numpy
 
-from benchmarks.workload import Argument, Array, Case, Jit, Kernel, Loss, Tolerance
+from benchmarks.workload import Argument, Array, Call, Case, Jit, Language, Loss
 
 TITLE = "logistic regression"
 CASES = (Case("N=10,000 D=50", (10_000, 50)),)
-TOLERANCE = Tolerance()
 ROWS = 64  # a block of X, 25 KB, stays in the first-level cache between its two uses
 
 
-def argument(case: Case, seed: int) -> Argument:
-    return 0.3 * numpy.random.default_rng(seed).normal(size=case.shape[1])
+def arguments(case: Case, seed: int) -> tuple[Argument, ...]:
+    return (0.3 * numpy.random.default_rng(seed).normal(size=case.shape[1]),)
 
 
 def data(case: Case) -> tuple[Array, ...]:
@@ -26,14 +25,16 @@ def data(case: Case) -> tuple[Array, ...]:
     return generator.normal(size=case.shape), numpy.sign(generator.normal(size=case.shape[0]))
 
 
-def loss(np: ModuleType, case: Case) -> Loss:
+def loss(lang: Language, case: Case) -> Loss:
+    np = lang.np
+
     def log_loss(w, X, y):
         return np.mean(np.logaddexp(0.0, -y * (X @ w)))
 
     return log_loss
 
 
-def limit(njit: Jit, vm: ModuleType, case: Case) -> Kernel:
+def limit(njit: Jit, vm: ModuleType, case: Case) -> Call:
     @njit(fastmath=True)
     def value_and_gradient(w, X, y):
         n, d = X.shape

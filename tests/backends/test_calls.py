@@ -12,7 +12,7 @@ from op_samples import as_tuple
 
 import autodiff as ad
 from autodiff.backends.interpreter import run
-from autodiff.backends.numba.compile import native
+from autodiff.backends.numba.arena import ARENA
 from autodiff.backends.numba.llvm_calls import NATIVE, asks_host, is_hosted
 from autodiff.backends.numba.llvm_ordering import FEW
 from autodiff.backends.numba.nest import NativeCall
@@ -358,4 +358,4 @@ def test_intermediates_are_not_allocated_again():
         assert tracemalloc.get_traced_memory()[1] < 100_000
     finally:
         tracemalloc.stop()
-    assert native().POOL._free
+    assert ARENA.used == 0

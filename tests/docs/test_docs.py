@@ -70,7 +70,8 @@ def printed(document: pathlib.Path) -> list[str]:
     """Return what the blocks of a document print, by running them in a fresh process, as a reader would."""
     codes = [e.code for e in examples(document.read_text(encoding="utf-8"))]
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("AUTODIFF_")} | {"PYTHONPATH": path}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("AUTODIFF_")}
+    environment |= {"PYTHONPATH": path, "AUTODIFF_CACHE": "0"}  # no kernels of earlier runs
     done = subprocess.run(
         [sys.executable, __file__, "--run"],
         input=json.dumps(codes),

@@ -406,6 +406,21 @@ def test_checksums():
     assert checksum(np.zeros((0, 3))) == checksum(np.ones((0, 3)))
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
+def test_checksums_see_signs_and_places(dtype):
+    # Blocks filled entirely: 512 words are one, and what is left of an array is hashed otherwise.
+    array = np.arange(1, 4097).astype(dtype)
+    known = checksum(array)
+    assert checksum(-array) != known
+    assert checksum(array[::-1]) != known
+    two = array.copy()
+    two[[3, 7]] *= -1
+    assert checksum(two) != known
+    swapped = np.ones(512, dtype)
+    swapped[5] = -1
+    assert checksum(swapped) != checksum(np.roll(swapped, 64))
+
+
 def test_checksums_are_quick():
     array = np.ones(1_000_000)
     checksum(array)

@@ -15,6 +15,8 @@ import os
 import sys
 import time
 
+os.environ["AUTODIFF_CACHE"] = "0"  # no kernels of earlier runs
+
 from fuzz.jobs import jobs, work
 from tqdm import tqdm
 

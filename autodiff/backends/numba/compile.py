@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from autodiff.backends.numba.explain import explained
 from autodiff.backends.numba.functions import PYTHON, RESERVED
 from autodiff.backends.numba.fuse import NoKernel, fuse
 from autodiff.backends.numba.nest import KernelPlan
@@ -27,6 +28,7 @@ from autodiff.backends.numba.source import print_source, size_origins
 from autodiff.config import config
 from autodiff.ir.core import Block
 from autodiff.ir.signature import Sizes
+from autodiff.logs import say, timed
 
 # Numba's lock is its own; ours keeps two threads from compiling one program twice.
 _lock = threading.Lock()
@@ -54,7 +56,7 @@ class NumbaKernel:
             numba = jit()
             try:
                 self._call: Callable[..., Any] = numba.compiled(
-                    _defined(print_source(plan), numba.namespace()), params, len(self._passed)
+                    _defined(print_source(plan), numba.namespace(config.math)), params, len(self._passed)
                 )
             except numba.Refused as reason:
                 raise NoKernel(str(reason)) from reason
@@ -81,8 +83,8 @@ def jit() -> ModuleType:
 
 
 def native() -> ModuleType:
-    """The module `native_kernel`, loaded at the first compilation: it takes llvmlite along."""
-    return importlib.import_module("autodiff.backends.numba.native_kernel")
+    """The module `compile_native`, loaded at the first compilation: it takes llvmlite along."""
+    return importlib.import_module("autodiff.backends.numba.compile_native")
 
 
 def plan_kernel(block: Block, sizes: Sizes) -> KernelPlan:
@@ -90,22 +92,32 @@ def plan_kernel(block: Block, sizes: Sizes) -> KernelPlan:
     return fuse(block, sizes, RESERVED)
 
 
-def compile_kernel(block: Block, sizes: Sizes) -> CompiledKernel:
-    """Compile a generalised block.
+def compile_kernel(block: Block, sizes: Sizes, keep: Callable[[Any], None] | None = None) -> CompiledKernel:
+    """Compile a generalised block; `keep` is given the `KernelCode` of a native kernel.
 
     Raises
     ------
     NoKernel
         When the block holds something that kernels cannot do.
     """
-    plan = plan_kernel(block, sizes)
+    with timed("nests planned"):
+        plan = plan_kernel(block, sizes)
+    if "fusion" in config.logs:
+        say("fusion", "%s", explained(plan, sizes.values))
     if config.native:
         machine = native()
         try:
-            return machine.NativeKernel.of_plan(plan)  # type: ignore[no-any-return]
-        except (NoKernel, machine.ThunkError):
-            pass  # Numba compiles more
-    return NumbaKernel(plan)
+            code = machine.compile_plan(plan)
+            kernel = code.load(machine.calls_of(plan))
+        except (NoKernel, machine.LayoutError, machine.MissingSymbol) as reason:  # Numba compiles more
+            if "compile" in config.logs:
+                say("compile", "compiled by Numba: %s", reason)
+        else:
+            if keep is not None:
+                keep(code)
+            return kernel  # type: ignore[no-any-return]
+    with timed("Numba compiled"):
+        return NumbaKernel(plan)
 
 
 def python_kernel(source: str) -> Callable[..., Any]:

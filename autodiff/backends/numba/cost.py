@@ -7,8 +7,10 @@ too early or too late; nothing else depends on them.
 
 from __future__ import annotations
 
-from autodiff.backends.numba.nest import Access, Accumulate, LoopNest, NativeCall, Statement, Step, Store
-from autodiff.backends.numba.vector_formulas import FORMULAS
+import importlib
+from functools import lru_cache
+
+from autodiff.backends.numba.nest import Accumulate, LoopNest, NativeCall, Statement, Step, Store, accesses
 from autodiff.ops.contraction import Matmul
 from autodiff.ops.families import Elementwise
 
@@ -30,15 +32,15 @@ def cost_of(step: Step) -> tuple[float, tuple[str, ...]] | None:
     if not isinstance(step, NativeCall):
         return None
     if isinstance(step.instr.op, Matmul):
-        (left, swapped), _ = step.operands
-        return PRODUCT, (*step.outs[0].shape, left.shape[-2 if swapped else -1])
+        (left, order), _ = step.operands
+        return PRODUCT, (*step.outs[0].shape, left.shape[order.index(len(order) - 1)])
     return SLOW, max((b.shape for b in (*step.outs, *(b for b, _ in step.operands))), key=len)
 
 
 def _item(item: Statement | Store | Accumulate) -> float:
     if isinstance(item, Statement):
-        return _operation(item) + MEMORY * sum(isinstance(o, Access) for o in item.operands)
-    return MEMORY * (1 + isinstance(item.value, Access))
+        return _operation(item) + MEMORY * len(accesses(item))
+    return MEMORY * (1 + len(accesses(item)))
 
 
 def _operation(item: Statement) -> float:
@@ -50,9 +52,15 @@ def _operation(item: Statement) -> float:
     return SLOW if "/" in op.scalar or "sqrt" in op.scalar else SIMPLE
 
 
+@lru_cache(maxsize=1)
+def _names() -> tuple[str, ...]:
+    """What has a vector formula. The formulas are imported when one is planned: who only loads kernels needs none."""
+    return tuple(importlib.import_module("autodiff.backends.numba.vector_formulas").FORMULAS)
+
+
 def is_formula(op: Elementwise) -> bool:
     """Whether a vector formula is part of an op."""
-    return any(f"{name}(" in op.scalar for name in FORMULAS)
+    return any(f"{name}(" in op.scalar for name in _names())
 
 
 def formulas(nest: LoopNest) -> int:

@@ -11,22 +11,27 @@ from typing import Any
 
 import numpy as np
 
+from autodiff.backends.numba.arrange import arrange
+from autodiff.backends.numba.in_place import in_place
 from autodiff.backends.numba.nest import (
     Access,
     Accumulate,
     Alias,
     Buffer,
     Constant,
+    Guard,
+    Guarded,
     Index,
     KernelPlan,
     LoopNest,
     NativeCall,
+    Order,
     Source,
     Statement,
     Step,
     Store,
 )
-from autodiff.backends.numba.place import Group, NoKernel, Places, Shape, is_identity, unit_reshape
+from autodiff.backends.numba.place import Group, Map, NoKernel, Places, Shape, is_identity, through, unit_reshape
 from autodiff.ir.core import Block, Instr, Literal, Operand
 from autodiff.ir.pretty import Namer
 from autodiff.ir.signature import Sizes
@@ -51,6 +56,8 @@ class Fuser:
         self.memory: dict[Operand, Buffer] = {}
         self.allocated: list[Buffer] = []
         self.locals: dict[Operand, str] = {}
+        self.layouts: dict[Operand, Order] = {}  # of values that do not lie in the order of their axes
+        self.orders: dict[Group, Order] = {}  # of the loops of nests that do not run in that order
 
     # ---- shapes and names -------------------------------------------------------------
 
@@ -82,11 +89,12 @@ class Fuser:
                         self._allocate(result, zeroed=_needs_zeros(instr))
         for result in self.block.results:
             self._need(result, len(self.places.steps))
+        arrange(self)
 
     def _need(self, operand: Operand, step: int) -> None:
         """Whoever reads a value in another step than its own reads memory."""
         base, _ = self.places.resolve(operand)
-        if base in self.places.pointwise and self.places.home[base] != step:
+        if base in self.places.pointwise and self.places.home(base) != step:
             self._allocate(base)
 
     def _allocate(self, value: Operand, zeroed: bool = False) -> None:
@@ -99,28 +107,41 @@ class Fuser:
 
     def source(self, operand: Operand, step: int) -> Source:
         """How a statement in nest `step` reads an operand."""
-        if isinstance(operand, Literal):
-            return Constant(operand.value, operand.aval.dtype)
         base, index = self.places.resolve(operand)
+        guards = self.places.guards.get(operand)
+        found: str | Constant | Access
         if isinstance(base, Literal):
-            return Constant(base.value, base.aval.dtype)
-        if base in self.places.pointwise and self.places.home[base] == step:
-            return self.local(base)
-        if not base.aval.shape:
-            return self.memory[base].name
-        return Access(self.memory[base], index)
+            found = Constant(base.value, base.aval.dtype)
+        elif base in self.places.pointwise and self.places.home(base) == step:
+            found = self.local(base)
+        elif not base.aval.shape:
+            found = self.memory[base].name
+        else:
+            found = Access(self.memory[base], self._laid_out(base, index))
+        if not guards:
+            return found
+        dtype = operand.aval.dtype
+        neutral = self.places.fillings[operand] and dtype.kind == "f"
+        return Guarded(found, guards, Constant(-0.0 if neutral else 0, dtype))
 
-    def _broadcast_source(self, operand: Operand, domain: Shape, step: int) -> Source:
+    def _laid_out(self, value: Operand, index: Map) -> Map:
+        """A position on the axes of a value, on those of its memory."""
+        layout = self.layouts.get(value)
+        return index if layout is None else tuple(index[k] for k in layout)
+
+    def broadcast_source(self, operand: Operand, domain: Shape, step: int) -> Source:
         """The same, aligned to a larger domain the way NumPy broadcasts."""
         found = self.source(operand, step)
-        if not isinstance(found, Access):
+        if not isinstance(found, Access | Guarded):
             return found
         shape = self.shape(operand)
+        if shape == domain:
+            return found
         offset = len(domain) - len(shape)
         aligned = tuple(
             Index(None) if n == "1" and domain[k + offset] != "1" else Index(k + offset) for k, n in enumerate(shape)
         )
-        return Access(found.buffer, tuple(i if i.axis is None else i.through(aligned[i.axis]) for i in found.index))
+        return reindexed(found, aligned)
 
     def emit(self) -> list[Step]:
         steps: list[Step] = []
@@ -132,18 +153,23 @@ class Fuser:
         return steps
 
     def _nest(self, group: Group, k: int) -> LoopNest:
-        nest = LoopNest(group.domain)
-        whole = tuple(Index(axis) for axis in range(len(group.domain)))
+        rank = len(group.domain)
+        order = self.orders.get(group, tuple(range(rank)))
+        nest = LoopNest(tuple(group.domain[a] for a in order))
+        loops = tuple(Index(order.index(axis)) for axis in range(rank))
         for instr in group.instrs:
             (y,) = instr.results
-            operands = tuple(self._broadcast_source(o, group.domain, k) for o in instr.operands)
+            operands = tuple(reindexed(self.broadcast_source(o, group.domain, k), loops) for o in instr.operands)
             if isinstance(instr.op, Reduction):
                 names = [self.names.fresh(f"{kind}_{self.names(y)}") for kind in ("total", "part")]
-                nest.body.append(Accumulate(instr, self.memory[y], operands[0], instr.params["axes"], *names))
+                reduced = instr.params["axes"]
+                kept = self._laid_out(y, tuple(i for a, i in enumerate(loops) if a not in reduced))
+                axes = tuple(sorted(order.index(a) for a in reduced))
+                nest.body.append(Accumulate(instr, self.memory[y], operands[0], axes, kept, *names))
                 continue
             nest.body.append(Statement(self.local(y), instr, operands))
             if y in self.memory and y.aval.shape:
-                nest.body.append(Store(Access(self.memory[y], whole), self.local(y)))
+                nest.body.append(Store(Access(self.memory[y], self._laid_out(y, loops)), self.local(y)))
         return nest
 
     def _single(self, instr: Instr) -> list[Step]:
@@ -183,22 +209,22 @@ class Fuser:
         """A nest that writes every element of `operand` to `target`."""
         return LoopNest(self.shape(operand), [Store(target, self.source(operand, len(self.places.steps)))])
 
-    def _whole(self, operand: Operand, before: list[Step], transposable: bool) -> tuple[Buffer, bool]:
+    def _whole(self, operand: Operand, before: list[Step], transposable: bool) -> tuple[Buffer, Order]:
         """A buffer that holds `operand` entirely: its own (transposed, reshaped), or a copy."""
         base, index = self.places.resolve(operand)
         own, shape = self.memory.get(base), self.shape(operand)
-        if own is not None and own.shape:
-            if own.shape == shape and is_identity(index, len(shape)):
-                return own, False
-            if transposable and own.shape == shape[::-1] and index == (Index(1), Index(0)):
-                return own, True
-            if index == unit_reshape(own.shape, shape):
-                return self._alias(own, shape, before), False
+        natural = tuple(range(len(shape)))
+        if own is not None and own.shape and operand not in self.places.guards:
+            order = transposition(self._laid_out(base, index), own.shape, shape)
+            if order is not None and (order == natural or (transposable and order[-1] >= len(shape) - 2)):
+                return own, order
+            if base not in self.layouts and index == unit_reshape(own.shape, shape):
+                return self._alias(own, shape, before), natural
         # A native function takes arrays: a scalar becomes an array of one element.
         copy = self._fresh("copy", shape or ("1",), operand.aval.dtype)
         whole = tuple(Index(k) for k in range(len(shape))) or (Index(None),)
         before.append(self._copy(operand, Access(copy, whole)))
-        return copy, False
+        return copy, natural or (0,)
 
     def _alias(self, base: Buffer, shape: Shape, steps: list[Step]) -> Buffer:
         alias = Buffer(self.names.fresh(base.name), shape, base.dtype)
@@ -214,12 +240,13 @@ class Fuser:
         """The memory a result is in already, when nobody else holds it."""
         base, index = self.places.resolve(result)
         own, shape = self.memory.get(base), self.shape(result)
-        if own is None or own in taken:
+        if own is None or own in taken or result in self.places.guards:
             return None
-        whole = own.shape == shape and is_identity(index, len(shape))
+        whole = base not in self.layouts and own.shape == shape and is_identity(index, len(shape))
         if not own.shape:
             return own if whole else None  # scalars are not memory: nothing can alias them
-        if own not in self.allocated or not shape or not (whole or index == unit_reshape(own.shape, shape)):
+        reshaped = base not in self.layouts and index == unit_reshape(own.shape, shape)
+        if own not in self.allocated or not shape or not (whole or reshaped):
             return None
         taken.add(own)
         return own if whole else self._alias(own, shape, steps)
@@ -228,6 +255,25 @@ class Fuser:
         own = self._fresh("out", self.shape(result), result.aval.dtype)
         steps.append(self._copy(result, Access(own, tuple(Index(k) for k in range(len(own.shape))))))
         return own
+
+
+def reindexed(source: Source, loops: Map) -> Source:
+    """What is read at positions on some loops, at positions on others."""
+    if isinstance(source, Access):
+        return Access(source.buffer, tuple(through(i, loops) for i in source.index))
+    if isinstance(source, Guarded):
+        inner = reindexed(source.source, loops)
+        assert not isinstance(inner, Guarded)
+        return Guarded(inner, tuple(Guard(through(g.index, loops), g.size) for g in source.guards), source.zero)
+    return source
+
+
+def transposition(index: Map, memory: Shape, shape: Shape) -> Order | None:
+    """Which axis of a value each axis of its memory is; None when it is more than a transposition."""
+    order = tuple(-1 if i.axis is None or i != Index(i.axis) else i.axis for i in index)
+    if sorted(order) != list(range(len(shape))) or any(n != shape[a] for n, a in zip(memory, order, strict=True)):
+        return None
+    return order
 
 
 def _needs_zeros(instr: Instr) -> bool:
@@ -250,7 +296,7 @@ def fuse(block: Block, sizes: Sizes, reserved: tuple[str, ...] = ()) -> KernelPl
     params = [fuser.memory[p] for p in block.params]
     steps = fuser.emit()
     results = fuser.results(steps)
-    return KernelPlan(params, fuser.allocated, steps, results, tuple(sizes.values))
+    return in_place(KernelPlan(params, fuser.allocated, steps, results, tuple(sizes.values)))
 
 
 KERNEL_DTYPES: frozenset[Any] = frozenset(

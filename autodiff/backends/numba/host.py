@@ -100,10 +100,10 @@ class _HostCall:
         self._implied = op.implied_params
         self._params = {k: v for k, v in step.instr.params.items() if k not in op.implied_params}
         given = zip(step.operands, step.instr.operands, strict=True)
-        self._operands = [(b.dtype, len(b.shape), swapped, not o.aval.shape) for (b, swapped), o in given]
-        self._outs = [(b.dtype, len(b.shape), False, False) for b in step.outs]
+        self._operands = [(b.dtype, order, not o.aval.shape) for (b, order), o in given]
+        self._outs = [(b.dtype, tuple(range(len(b.shape))), False) for b in step.outs]
         buffers = [*self._operands, *self._outs]
-        self._words = ctypes.c_int64 * (len(buffers) + sum(ndim for _, ndim, _, _ in buffers))
+        self._words = ctypes.c_int64 * (len(buffers) + sum(len(order) for _, order, _ in buffers))
         # Memory is often where it was at the last call: then so are the arrays that show it.
         self._last: tuple[Any, list[np.ndarray], list[np.ndarray]] = (None, [], [])
 
@@ -113,7 +113,7 @@ class _HostCall:
         if key != given:
             operands, outs = self._arrays(given)
             self._last = given, operands, outs
-        arrays = [a[0] if kind[3] else a for a, kind in zip(operands, self._operands, strict=True)]
+        arrays = [a[0] if kind[2] else a for a, kind in zip(operands, self._operands, strict=True)]
         params = self._params
         if self._implied:
             params = params | dict.fromkeys(self._implied, outs[0].shape)
@@ -124,10 +124,10 @@ class _HostCall:
     def _arrays(self, words: list[int]) -> tuple[list[np.ndarray], list[np.ndarray]]:
         count = len(self._operands) + len(self._outs)
         arrays, start = [], count
-        for address, (dtype, ndim, swapped, _) in zip(words[:count], [*self._operands, *self._outs], strict=True):
-            array = _array(address, words[start : start + ndim], dtype)
-            arrays.append(array.T if swapped else array)
-            start += ndim
+        for address, (dtype, order, _) in zip(words[:count], [*self._operands, *self._outs], strict=True):
+            array = _array(address, words[start : start + len(order)], dtype)
+            arrays.append(array.transpose(np.argsort(order)))
+            start += len(order)
         return arrays[: len(self._operands)], arrays[len(self._operands) :]
 
 

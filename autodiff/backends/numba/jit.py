@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numba
 
 from autodiff.backends.numba import special_functions, vector_math
-from autodiff.backends.numba.functions import OWN, PYTHON, integer_matmul, plus
+from autodiff.backends.numba.functions import FROM_NUMPY, OWN, PYTHON, integer_matmul, plus
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,12 +51,13 @@ def _type(dtype: np.dtype, ndim: int) -> Any:
     return numba.types.Array(scalar, ndim, "C") if ndim else scalar
 
 
-@lru_cache(maxsize=1)
-def namespace() -> dict[str, Any]:
+@lru_cache(maxsize=2)
+def namespace(math: str) -> dict[str, Any]:
     """What kernel source may call, as compiled functions; the names are those of `PYTHON`."""
     special_functions.register()
     found = dict(PYTHON)
-    found.update({name: f for name, f in vector_math.FUNCTIONS.items() if name in found})
+    library = FROM_NUMPY if math == "libm" else ()  # Numba takes NumPy's functions of numbers from the C library
+    found.update({name: f for name, f in vector_math.FUNCTIONS.items() if name in found and name not in library})
     # Reordering is allowed on these additions only: elsewhere it would delete compensated steps.
     found["plus"] = numba.njit(error_model="numpy", fastmath={"contract", "reassoc", "nsz"}, forceinline=True)(plus)
     for name, f in OWN.items():

@@ -7,8 +7,9 @@ where a loop is long, and runs the loop itself when there is nothing.
 from __future__ import annotations
 
 import ctypes
+import importlib
 
-from autodiff.backends.numba import native, pool
+from autodiff.backends.numba import native
 
 TABLE = "autodiff_pool_table"
 ENTRIES = ("autodiff_run", "autodiff_poll")
@@ -21,6 +22,6 @@ native.register(TABLE, ctypes.addressof(_table))
 def expect_large_work() -> None:
     """Load the pool."""
     if not _table[0]:
-        addresses = pool.addresses()
+        addresses = importlib.import_module("autodiff.backends.numba.pool").addresses()
         for k, name in enumerate(ENTRIES):
             _table[k] = addresses[name]

@@ -15,14 +15,18 @@ from llvmlite import ir
 from autodiff.backends.numba.cost import formulas
 from autodiff.backends.numba.host import HOST
 from autodiff.backends.numba.large import ENTRIES
+from autodiff.backends.numba.lives import buffers_of, roots_of
 from autodiff.backends.numba.llvm_calls import asks_host, emit_call
 from autodiff.backends.numba.llvm_function import STATUS, WORD, WORDS, FunctionPrinter, memory_type
 from autodiff.backends.numba.llvm_nest import NestPrinter
 from autodiff.backends.numba.llvm_scalar import TYPES, Scalar, constant
-from autodiff.backends.numba.llvm_step import INLINED, StepPrinter, from_word, table
+from autodiff.backends.numba.llvm_step import StepPrinter, from_word, table
 from autodiff.backends.numba.nest import Alias, Buffer, KernelPlan, LoopNest, NativeCall
 from autodiff.backends.numba.outline import Outline, outline
-from autodiff.backends.numba.recipe import buffers_of, roots_of
+
+# A formula written out costs 10 to 30 ms of compilation, and 0 to 25 % less time than a call of it,
+# the less the more there are; a kernel of more than this calls them all.
+INLINED = 3
 
 
 def print_llvm(plan: KernelPlan) -> str:
@@ -36,18 +40,14 @@ def print_llvm(plan: KernelPlan) -> str:
     return str(KernelPrinter(plan).module)
 
 
-def is_large(plan: KernelPlan) -> bool:
-    """Whether a nest calls its formulas, in loops that then do not vectorise."""
-    return any(isinstance(s, LoopNest) and formulas(s) > INLINED for s in plan.steps)
-
-
 class KernelPrinter:
     """Emits one kernel: `f` is its entry point."""
 
     def __init__(self, plan: KernelPlan) -> None:
         self.plan = plan
         self.module = ir.Module("kernel")
-        self.f = f = FunctionPrinter(self.module, "kernel", [WORDS], public=True)
+        self.called = sum(formulas(s) for s in plan.steps if isinstance(s, LoopNest)) > INLINED
+        self.f = f = FunctionPrinter(self.module, "kernel", [WORDS], self.called, public=True)
         self.roots = roots_of(plan)
         self.calls = f.calls = [s for s in plan.steps if isinstance(s, NativeCall)]
         self.functions: dict[str, ir.Function] = {}
@@ -58,6 +58,7 @@ class KernelPrinter:
             self._step(step)
         for buffer, pointer in zip(scalars, results, strict=True):
             f.b.store(f.stored(f.values[buffer.name]), pointer)
+        f.raise_refused()
         f.finish()
 
     def _words(self, scalars: list[Buffer]) -> list[ir.Value]:
@@ -109,7 +110,7 @@ class KernelPrinter:
 
     def _nest(self, step: LoopNest, o: Outline) -> ir.Function:
         inputs = [self.f.values[name] for name in o.inputs]
-        self.functions[o.key] = StepPrinter(self.module, step, o, inputs).function()
+        self.functions[o.key] = StepPrinter(self.module, step, o, inputs, self.called).function()
         return self.functions[o.key]
 
     def _native(self, step: NativeCall, o: Outline) -> ir.Function:

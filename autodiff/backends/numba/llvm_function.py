@@ -10,22 +10,41 @@ import ast
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-import numpy as np
 from llvmlite import ir
 
 from autodiff.backends.numba.llvm_scalar import BOOL, TYPES, Scalar, ScalarPrinter, constant
-from autodiff.backends.numba.nest import Access, Buffer, Constant, Index, NativeCall, Source
+from autodiff.backends.numba.llvm_written import call_written
+from autodiff.backends.numba.nest import Access, Buffer, Constant, Guard, Guarded, Index, NativeCall, Source
 from autodiff.backends.numba.outline import Outline
+
+if TYPE_CHECKING:
+    import numpy as np
 
 WORD = ir.IntType(64)
 WORDS = WORD.as_pointer()
+REFUSED = "Integers to negative integer powers are not allowed."
 STATUS = ir.IntType(32)  # 0; 1: an exception is pending in this thread; 2: the host has one
 
 
 def memory_type(dtype: np.dtype) -> ir.Type:
     """How one element lies in memory: a bool is a byte."""
     return ir.IntType(8) if dtype == BOOL else TYPES[dtype]
+
+
+def raise_error(b: ir.IRBuilder, kind: str, message: str) -> None:
+    """Set an exception of CPython's."""
+    module, byte = b.module, ir.IntType(8)
+    text = bytearray(message.encode() + b"\0")
+    holder = ir.GlobalVariable(module, ir.ArrayType(byte, len(text)), module.get_unique_name("message"))
+    holder.initializer, holder.global_constant, holder.linkage = ir.Constant(holder.value_type, text), True, "internal"
+    found = module.globals.get(kind) or ir.GlobalVariable(module, byte.as_pointer(), kind)
+    pointer = byte.as_pointer()
+    set_string = module.globals.get("PyErr_SetString") or ir.Function(
+        module, ir.FunctionType(ir.VoidType(), [pointer, pointer]), "PyErr_SetString"
+    )
+    b.call(set_string, [b.load(found), b.bitcast(holder, pointer)])
 
 
 @lru_cache(maxsize=4096)
@@ -38,7 +57,7 @@ class FunctionPrinter:
     """Emits one function. What is emitted at `entry` runs first, and once."""
 
     def __init__(
-        self, module: ir.Module, name: str, kinds: Sequence[ir.Type], outlined: bool = False, public: bool = False
+        self, module: ir.Module, name: str, kinds: Sequence[ir.Type], called: bool = False, public: bool = False
     ) -> None:
         self.module = module
         self.body = ir.Function(module, ir.FunctionType(STATUS, kinds), module.get_unique_name(name))
@@ -48,15 +67,41 @@ class FunctionPrinter:
         self.entry = ir.IRBuilder(self.body.append_basic_block("entry"))
         self._start = self.body.append_basic_block("start")
         self.b = ir.IRBuilder(self._start)
-        self.scalar = ScalarPrinter(self.b, outlined=outlined)
+        self.scalar = ScalarPrinter(self.b, called=called)
+        self.scalar.refuse, self.scalar.written = self.refuse, call_written
+        self._refused: ir.Value | None = None
         self.values: dict[str, Scalar] = {}
+        self.assumed: dict[Guard, bool] = {}  # conditions that are known where code is being emitted
         self.sizes: dict[str, ir.Value] = {}
         self.pointers: dict[Buffer, ir.Value] = {}
         self.calls: Sequence[NativeCall] = ()  # of the kernel: the host knows them by their numbers
 
+    @property
+    def may_refuse(self) -> bool:
+        """Whether some operands have no result: the function then returns 1 for them, without an exception."""
+        return self._refused is not None
+
+    def refuse(self, condition: Scalar) -> None:
+        """Remember that this was true once."""
+        if self._refused is None:
+            self._refused = self.entry.alloca(STATUS)
+            self.entry.store(STATUS(0), self._refused)
+        found = self.b.zext(condition.ir, STATUS)
+        self.b.store(self.b.or_(self.b.load(self._refused), found), self._refused)
+
+    def raise_refused(self) -> None:
+        """Return with an exception if anything was refused. Python's lock must be held."""
+        if self._refused is None:
+            return
+        refused = self.b.icmp_signed("!=", self.b.load(self._refused), STATUS(0))
+        with self.b.if_then(refused, likely=False):
+            raise_error(self.b, "PyExc_ValueError", REFUSED)
+            self.b.ret(STATUS(1))
+        self._refused = None
+
     def finish(self, status: int = 0) -> ir.Function:
         """End the function."""
-        self.b.ret(STATUS(status))
+        self.b.ret(STATUS(status) if self._refused is None else self.b.load(self._refused))
         self.entry.branch(self._start)
         return self.body
 
@@ -102,7 +147,32 @@ class FunctionPrinter:
             return self.values[source]
         if isinstance(source, Constant):
             return constant(source.value, source.dtype)
+        if isinstance(source, Guarded):
+            return self._guarded(source, loops)
         return self.load(self.address(source, loops), source.buffer.dtype)
+
+    def _guarded(self, guarded: Guarded, loops: Sequence[ir.Value]) -> Scalar:
+        """A read under a condition, which becomes a mask when the loop is vectorised."""
+        b, inside = self.b, None
+        zero = constant(guarded.zero.value, guarded.zero.dtype)
+        for guard in guarded.guards:
+            if guard in self.assumed:
+                if not self.assumed[guard]:
+                    return zero
+                continue
+            # As unsigned numbers, what is below 0 is above any size.
+            one = b.icmp_unsigned("<", self._position(guard.index, loops), self.size(guard.size))
+            inside = one if inside is None else b.and_(inside, one)
+        if inside is None:
+            return self.read(guarded.source, loops)
+        before = b.block
+        with b.if_then(inside):
+            value = self.read(guarded.source, loops)
+            read = b.block
+        found = b.phi(value.ir.type)
+        found.add_incoming(value.ir, read)
+        found.add_incoming(zero.ir, before)
+        return Scalar(found, zero.dtype)
 
     def load(self, address: ir.Value, dtype: np.dtype) -> Scalar:
         value = self.b.load(address)
@@ -155,6 +225,9 @@ class FunctionPrinter:
         i.add_incoming(b.add(i, WORD(step), flags=("nsw",)), b.block)
         b.branch(head)
         b.position_at_end(done)
+
+    def larger(self, x: ir.Value, y: ir.Value) -> ir.Value:
+        return self.b.select(self.b.icmp_signed(">", x, y), x, y)
 
     def smaller(self, x: ir.Value, y: ir.Value) -> ir.Value:
         return self.b.select(self.b.icmp_signed("<", x, y), x, y)

@@ -9,18 +9,25 @@ The structure is that of `source._NestPrinter`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from llvmlite import ir
 
 from autodiff.backends.numba.llvm_function import WORD, FunctionPrinter
 from autodiff.backends.numba.llvm_scalar import Scalar, constant
-from autodiff.backends.numba.nest import Access, Accumulate, Index, LoopNest, Statement, Store
+from autodiff.backends.numba.nest import Access, Accumulate, Guard, Guarded, LoopNest, Statement, Store
 from autodiff.backends.numba.source import CHUNK
+from autodiff.backends.numba.vector_value import Value
 from autodiff.ops.families import Elementwise, Reduction
 from autodiff.ops.op import Cast
+
+if TYPE_CHECKING:
+    from llvmlite import ir
+
+# LLVM's own: nan wins, as in NumPy, and loops over them vectorise, which they do not over comparisons.
+ORDERLESS = ("maximum", "minimum")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,9 @@ def combined(f: FunctionPrinter, op: Reduction, acc: Scalar, value: Scalar, free
     """Two partial results as one; `free` additions may be reordered."""
     if free and op.additive and acc.is_float:
         return f.scalar.plus(acc, value)
+    name = op.combine.partition("(")[0]
+    if free and name in ORDERLESS and acc.is_float:
+        return Scalar(Value(f.b, acc.ir).intrinsic(name, Value(f.b, value.ir)).ir, acc.dtype)
     return f.scalar.expression(op.combine.format(acc="{0}", x="{1}"), (acc, value))
 
 
@@ -74,6 +84,22 @@ def memory_reductions(nest: LoopNest) -> list[Accumulate]:
     return [s for s in nest.body if isinstance(s, Accumulate) and s.depth(len(nest.domain)) == -1]
 
 
+def guards_by_loop(nest: LoopNest) -> dict[int, list[Guard]]:
+    """The guards of a nest, each once, by the loop that they are about."""
+    found: dict[int, dict[Guard, None]] = {}
+    for item in nest.body:
+        for source in item.operands if isinstance(item, Statement) else (item.value,):
+            for guard in source.guards if isinstance(source, Guarded) else ():
+                if guard.index.axis is not None and guard.index.step == 1:
+                    found.setdefault(guard.index.axis, {})[guard] = None
+    return {axis: list(guards) for axis, guards in found.items()}
+
+
+def _expected(guard: Guard) -> bool:
+    """Whether a guard holds nearly everywhere."""
+    return guard.size != "1"
+
+
 class NestPrinter:
     """Emits one loop nest."""
 
@@ -83,6 +109,8 @@ class NestPrinter:
         self.loops: list[ir.Value] = []
         found = [s for s in nest.body if isinstance(s, Accumulate)]
         self.accumulators = {id(s): Accumulator(f, s, self.rank) for s in found}
+        self.guards = guards_by_loop(nest)
+        self.bordered = False  # in a border of an outer loop: inner ones are not worth cutting
 
     def emit_once(self) -> None:
         """A nest without loops."""
@@ -118,10 +146,43 @@ class NestPrinter:
             self._outer(0, start, stop)
 
     def _outer(self, depth: int, start: ir.Value, stop: ir.Value) -> None:
-        with self.f.loop(start, stop) as i:
-            self.loops.append(i)
-            self._loop(depth + 1)
-            self.loops.pop()
+        for begin, end in self._pieces(depth, start, stop):
+            with self.f.loop(begin, end) as i:
+                self.loops.append(i)
+                self._loop(depth + 1)
+                self.loops.pop()
+
+    def _pieces(self, depth: int, start: ir.Value, stop: ir.Value) -> Iterator[tuple[ir.Value, ir.Value]]:
+        """The parts of a loop's range: its inner part, where guards need not be asked, and the borders.
+
+        In the inner part all guards hold, but those of a single position, which do not. Code is emitted
+        for each part that is yielded, the second time for two borders in turn.
+        """
+        guards = self.guards.get(depth)
+        if not guards or self.bordered or depth < self.rank - 2:
+            yield start, stop
+            return
+        f, b = self.f, self.b
+        low, high, clear = start, stop, None
+        for guard in guards:
+            first, size = b.neg(f.size(guard.index.start)), f.size(guard.size)
+            beyond = b.add(first, size)
+            if _expected(guard):
+                low, high = f.larger(low, first), f.smaller(high, beyond)
+                continue
+            outside = b.or_(b.icmp_signed("<=", high, first), b.icmp_signed(">=", low, beyond))
+            clear = outside if clear is None else b.and_(clear, outside)
+        good = b.icmp_signed("<", low, high) if clear is None else b.and_(clear, b.icmp_signed("<", low, high))
+        low, high = b.select(good, low, start), b.select(good, high, start)
+        known = dict(f.assumed)
+        f.assumed.update({g: _expected(g) for g in guards})
+        yield low, high
+        f.assumed = known
+        self.bordered = True
+        with f.loop(WORD(0), WORD(2)) as side:
+            left = b.icmp_signed("==", side, WORD(0))
+            yield b.select(left, start, high), b.select(left, low, stop)
+        self.bordered = False
 
     def _loop(self, depth: int) -> None:
         """The loops from `depth` inwards, whole."""
@@ -152,10 +213,11 @@ class NestPrinter:
         open_ = [a for a in self.accumulators.values() if a.depth >= 0]
         for a in open_:
             self.b.store(constant(a.op.identity(a.dtype), a.dtype).ir, a.part)
-        with self.f.loop(start, stop) as i:
-            self.loops.append(i)
-            self._loop(self.rank)
-            self.loops.pop()
+        for begin, end in self._pieces(self.rank - 1, start, stop):
+            with self.f.loop(begin, end) as i:
+                self.loops.append(i)
+                self._loop(self.rank)
+                self.loops.pop()
         for a in open_:
             part = self.f.scalar.cast(Scalar(self.b.load(a.part), a.dtype), a.wide)
             total = combined(self.f, a.op, Scalar(self.b.load(a.total), a.wide), part)
@@ -163,8 +225,7 @@ class NestPrinter:
 
     def _finish(self, a: Accumulator) -> None:
         total = self.f.scalar.cast(Scalar(self.b.load(a.total), a.wide), a.dtype)
-        kept = tuple(Index(k) for k in range(a.depth))
-        self.f.write(Access(a.item.buffer, kept), total, self.loops)
+        self.f.write(Access(a.item.buffer, a.item.kept), total, self.loops)
 
     def _body(self, item: Statement | Store | Accumulate) -> None:
         if isinstance(item, Statement):
@@ -194,7 +255,6 @@ class NestPrinter:
         if not buffer.shape:
             self.f.values[buffer.name] = combined(self.f, a.op, self.f.values[buffer.name], value)
             return
-        kept = tuple(Index(k) for k in range(self.rank) if k not in a.item.axes)
-        address = self.f.address(Access(buffer, kept), self.loops)
+        address = self.f.address(Access(buffer, a.item.kept), self.loops)
         total = combined(self.f, a.op, self.f.load(address, buffer.dtype), value)
         self.b.store(self.f.stored(total), address)

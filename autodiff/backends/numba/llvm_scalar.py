@@ -16,22 +16,25 @@ import numpy as np
 from llvmlite import ir
 
 from autodiff.backends.numba.fuse import NoKernel
+from autodiff.backends.numba.llvm_number import BOOL, TYPES, Scalar, constant
+from autodiff.backends.numba.llvm_own import OWN, divided
 from autodiff.backends.numba.special_symbols import symbol
-from autodiff.backends.numba.vector_formulas import FORMULAS
+from autodiff.backends.numba.vector_formulas import FAR, FORMULAS
+from autodiff.backends.numba.vector_library import declared
 from autodiff.backends.numba.vector_value import Value
+from autodiff.config import config
 from autodiff.ops.special import CALLED, SEVERAL, WRITTEN
 
-BOOL = np.dtype(np.bool_)
 CONTRACT = ("contract",)
 FREE = ("contract", "reassoc", "nsz")  # for the additions of a sum, and nothing else
-TYPES: dict[np.dtype, ir.Type] = {
-    np.dtype("f8"): ir.DoubleType(),
-    np.dtype("f4"): ir.FloatType(),
-    BOOL: ir.IntType(1),
-    **{np.dtype(f"{kind}{size}"): ir.IntType(8 * size) for kind in "iu" for size in (1, 2, 4, 8)},
+# The C library's names of the formulas that it has; sigmoid and softplus remain formulas.
+SHARED = "exp expm1 exp2 log log1p log2 log10 sin cos tan tanh sinh cosh erf erfc cbrt hypot"
+LIBRARY = {
+    **{name: name for name in SHARED.split()},
+    **{f"arc{name}": f"a{name}" for name in ("sin", "cos", "tan", "tan2", "sinh", "cosh", "tanh")},
+    "power": "pow",
 }
 INTRINSICS = {"sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "rint": "rint", "trunc": "trunc"}
-LIBRARY = {"cbrt": 1, "hypot": 2}  # from the C library: no vector versions
 COMPARISONS: dict[type, str] = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 ARITHMETIC: dict[type, tuple[str, str]] = {
     ast.Add: ("fadd", "add"),
@@ -39,26 +42,6 @@ ARITHMETIC: dict[type, tuple[str, str]] = {
     ast.Mult: ("fmul", "mul"),
 }
 LOGIC: dict[type, str] = {ast.BitAnd: "and_", ast.BitOr: "or_", ast.BitXor: "xor"}
-
-
-class Scalar:
-    """A number in a register, and its dtype."""
-
-    __slots__ = ("dtype", "ir")
-
-    def __init__(self, value: ir.Value, dtype: np.dtype) -> None:
-        self.ir = value
-        self.dtype = dtype
-
-    @property
-    def is_float(self) -> bool:
-        return self.dtype.kind == "f"
-
-
-def constant(value: Any, dtype: np.dtype) -> Scalar:
-    """A number of this dtype."""
-    kind = TYPES[dtype]
-    return Scalar(ir.Constant(kind, float(value) if dtype.kind == "f" else int(value)), dtype)
 
 
 @lru_cache(maxsize=1024)
@@ -71,13 +54,16 @@ def parsed(template: str, count: int) -> ast.expr:
 class ScalarPrinter:
     """Emits expressions at the current point of a builder.
 
-    Vector formulas are written out where they are used, which lets the loop around them
-    vectorise; `outlined`, they are functions of the module, which compile once.
+    Vector formulas are written out where they are used, or, `called`, are functions of the
+    library (`vector_library.py`). Loops around them vectorise either way.
     """
 
-    def __init__(self, builder: ir.IRBuilder, outlined: bool = False) -> None:
+    def __init__(self, builder: ir.IRBuilder, called: bool = False) -> None:
         self.b = builder
-        self.outlined = outlined
+        self.called = called
+        # What the function around provides: whom to tell that an operand has no result; functions written in Python.
+        self.refuse: Callable[[Scalar], None] = _cannot_refuse
+        self.written: Callable[[ScalarPrinter, str, list[Scalar]], Scalar] = _not_written
 
     def expression(self, template: str, operands: tuple[Scalar, ...]) -> Scalar:
         """A template applied to operands."""
@@ -121,7 +107,7 @@ class ScalarPrinter:
         if isinstance(op, ast.Div) and x.is_float:
             return Scalar(self.b.fdiv(x.ir, y.ir), x.dtype)
         if isinstance(op, ast.FloorDiv) and x.dtype != BOOL:
-            return _divmod(self, x, y)[0]
+            return divided(self, x, y)[0]
         if type(op) in LOGIC and x.dtype == BOOL:
             return Scalar(getattr(self.b, LOGIC[type(op)])(x.ir, y.ir), BOOL)
         raise NoKernel(f"no native code for {type(op).__name__} of {x.dtype}")
@@ -155,38 +141,49 @@ class ScalarPrinter:
             return OWN[name](self, *operands)
         if not x.is_float:
             raise NoKernel(f"no native code for {name} of {x.dtype}")
+        if name in LIBRARY and config.math == "libm":
+            return self._library(LIBRARY[name], operands)
         if name in FORMULAS:
-            return Scalar((self._outlined if self.outlined else self._formula)(name, operands), x.dtype)
+            return Scalar((self._called if self.called or name in FAR else self._formula)(name, operands), x.dtype)
         if name in INTRINSICS:
             return Scalar(Value(self.b, x.ir).intrinsic(INTRINSICS[name]).ir, x.dtype)
-        if name in LIBRARY:
-            return self._library(name, operands)
-        if name in CALLED and name not in WRITTEN and name not in SEVERAL and name != "zeta":
+        if name in SEVERAL:
+            return self._several(name, x)
+        if name in WRITTEN or name == "zeta":
+            return self.written(self, name, operands)
+        if name in CALLED:
             return self._special(name, operands)
         raise NoKernel(f"no native code for {name}")
 
     def _formula(self, name: str, operands: list[Scalar]) -> ir.Value:
         return FORMULAS[name](*[Value(self.b, o.ir) for o in operands]).ir
 
-    def _outlined(self, name: str, operands: list[Scalar]) -> ir.Value:
-        kind = operands[0].ir.type
-        module, symbol = self.b.module, f"{name}_{kind}"
-        if symbol not in module.globals:
-            function = ir.Function(module, ir.FunctionType(kind, [kind] * len(operands)), symbol)
-            function.linkage = "internal"
-            function.attributes.add("noinline")
-            inside = ScalarPrinter(ir.IRBuilder(function.append_basic_block()))
-            arguments = [Scalar(a, o.dtype) for a, o in zip(function.args, operands, strict=True)]
-            inside.b.ret(inside._formula(name, arguments))
-        return self.b.call(module.globals[symbol], [o.ir for o in operands])
+    def _called(self, name: str, operands: list[Scalar]) -> ir.Value:
+        return self.b.call(declared(self.b.module, name, operands[0].ir.type), [o.ir for o in operands])
 
     def _library(self, name: str, operands: list[Scalar]) -> Scalar:
-        kind = operands[0].ir.type
+        kind, module = operands[0].ir.type, self.b.module
         symbol = name if isinstance(kind, ir.DoubleType) else f"{name}f"
-        module = self.b.module
         if symbol not in module.globals:
             ir.Function(module, ir.FunctionType(kind, [kind] * len(operands)), symbol)
         return Scalar(self.b.call(module.globals[symbol], [o.ir for o in operands]), operands[0].dtype)
+
+    def _several(self, name: str, x: Scalar) -> Scalar:
+        """One of the results that a function of SciPy's writes through pointers, in float64; rounded once."""
+        real, module, own = ir.DoubleType(), self.b.module, f"one_{name}"
+        if own not in module.globals:
+            kinds = [real, real.as_pointer(), real.as_pointer()]
+            both = module.globals.get(symbol(name)) or ir.Function(
+                module, ir.FunctionType(ir.VoidType(), kinds), symbol(name)
+            )
+            function = ir.Function(module, ir.FunctionType(real, [real]), own)
+            function.linkage = "internal"
+            b = ir.IRBuilder(function.append_basic_block())
+            places = [b.alloca(real), b.alloca(real)]
+            b.call(both, [function.args[0], *places])
+            b.ret(b.load(places[SEVERAL[name][1]]))
+        wide = self.cast(x, np.dtype("f8"))
+        return self.cast(Scalar(self.b.call(module.globals[own], [wide.ir]), wide.dtype), x.dtype)
 
     def _special(self, name: str, operands: list[Scalar]) -> Scalar:
         """One of SciPy's, in float64; rounded once."""
@@ -243,6 +240,14 @@ class ScalarPrinter:
         return self.cast(self.select(fits, number, constant(lowest, wide)), dtype)
 
 
+def _cannot_refuse(_condition: Scalar) -> None:
+    raise NoKernel("no native code, here, for what may have no result")
+
+
+def _not_written(_p: ScalarPrinter, name: str, _operands: list[Scalar]) -> Scalar:
+    raise NoKernel(f"no native code, here, for {name}")
+
+
 def _is_number(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) or (isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant))
 
@@ -251,122 +256,4 @@ def _number(node: ast.expr) -> Any:
     return ast.literal_eval(node)
 
 
-# ---- functions written here, as in `functions.py` ----------------------------------------------
-
-
-def _picked(better: type[ast.cmpop], nan_wins: bool) -> Callable[..., Scalar]:
-    """maximum and kin: x where it is better, or where a nan decides, else y."""
-
-    def pick(p: ScalarPrinter, x: Scalar, y: Scalar) -> Scalar:
-        ahead = p.compare(better(), x, y)
-        if x.is_float:
-            nan = x if nan_wins else y
-            ahead = p._binary(ast.BitOr(), ahead, p.compare(ast.NotEq(), nan, nan))
-        return p.select(ahead, x, y)
-
-    return pick
-
-
-def _absolute(p: ScalarPrinter, x: Scalar) -> Scalar:
-    if x.is_float:
-        return Scalar(Value(p.b, x.ir).intrinsic("fabs").ir, x.dtype)
-    return p.select(p.compare(ast.Lt(), x, constant(0, x.dtype)), p._unary(ast.USub(), x), x)
-
-
-def _sign(p: ScalarPrinter, x: Scalar) -> Scalar:
-    zero, one = constant(0, x.dtype), constant(1, x.dtype)
-    if x.dtype.kind == "u":
-        return p.select(p.compare(ast.Gt(), x, zero), one, zero)
-    rest = Scalar(p.b.fadd(x.ir, zero.ir), x.dtype) if x.is_float else x  # nan is its own sign, and that of -0.0 is 0.0
-    other = p.select(p.compare(ast.Lt(), x, zero), constant(-1, x.dtype), rest)
-    return p.select(p.compare(ast.Gt(), x, zero), one, other)
-
-
-def _isnan(p: ScalarPrinter, x: Scalar) -> Scalar:
-    return p.compare(ast.NotEq(), x, x)
-
-
-def _isinf(p: ScalarPrinter, x: Scalar) -> Scalar:
-    return p.compare(ast.Eq(), _absolute(p, x), constant(float("inf"), x.dtype))
-
-
-def _isfinite(p: ScalarPrinter, x: Scalar) -> Scalar:
-    return p.compare(ast.Lt(), _absolute(p, x), constant(float("inf"), x.dtype))
-
-
-def _fmod(p: ScalarPrinter, x: Scalar, y: Scalar) -> Scalar:
-    if not x.is_float:
-        return _integer_parts(p, x, y)[1]
-    return Scalar(p.b.frem(x.ir, y.ir), x.dtype)
-
-
-def _divmod(p: ScalarPrinter, x: Scalar, y: Scalar) -> tuple[Scalar, Scalar]:
-    """(x // y, x % y), rounded down, as NumPy's: 0 where an integer is divided by 0."""
-    if not x.is_float:
-        quotient, rest = _integer_parts(p, x, y)
-        if x.dtype.kind == "u":
-            return quotient, rest
-        env = (quotient, rest, y)
-        down = "(({1} != 0) & (({1} < 0) != ({2} < 0)))"
-        return p.expression(f"({{0}} - 1 if {down} else {{0}})", env), p.expression(
-            f"({{1}} + {{2}} if {down} else {{1}})", env
-        )
-    # CPython's float_divmod: the quotient is that of an exact multiple, so it is at most rounding away from whole.
-    rest = _fmod(p, x, y)
-    down = p.expression("(({0} != 0.0) & (({0} < 0.0) != ({1} < 0.0)))", (rest, y))
-    quotient = p.expression("(({0} - {1}) / {2})", (x, rest, y))
-    quotient = p.select(down, p.expression("({0} - 1.0)", (quotient,)), quotient)
-    whole = Scalar(Value(p.b, quotient.ir).intrinsic("floor").ir, x.dtype)
-    whole = p.expression("({1} + 1.0 if ({0} - {1}) > 0.5 else {1})", (quotient, whole))
-    plain = p._binary(ast.Div(), x, y)
-    zero = constant(0, x.dtype)
-    whole = p.select(p.compare(ast.NotEq(), quotient, zero), whole, _with_sign(p, zero, plain))
-    whole = p.select(p.compare(ast.Eq(), y, zero), plain, whole)
-    rest = p.select(down, p.expression("({0} + {1})", (rest, y)), rest)
-    return whole, p.select(p.compare(ast.Eq(), rest, zero), _with_sign(p, zero, y), rest)
-
-
-def _with_sign(p: ScalarPrinter, x: Scalar, sign: Scalar) -> Scalar:
-    name = f"llvm.copysign.f{8 * x.dtype.itemsize}"
-    function = p.b.module.globals.get(name) or ir.Function(
-        p.b.module, ir.FunctionType(x.ir.type, [x.ir.type] * 2), name
-    )
-    return Scalar(p.b.call(function, [x.ir, sign.ir]), x.dtype)
-
-
-def _integer_parts(p: ScalarPrinter, x: Scalar, y: Scalar) -> tuple[Scalar, Scalar]:
-    """Quotient and rest towards zero, both 0 for a divisor of 0."""
-    signed = x.dtype.kind == "i"
-    never = p.compare(ast.Eq(), y, constant(0, y.dtype))
-    refused = never
-    if signed:  # the smallest number by -1 has no quotient; hardware traps
-        lowest = p.compare(ast.Eq(), x, constant(np.iinfo(x.dtype).min, x.dtype))
-        minus = p.compare(ast.Eq(), y, constant(-1, y.dtype))
-        refused = p._binary(ast.BitOr(), never, p._binary(ast.BitAnd(), lowest, minus))
-    divisor = p.select(refused, constant(1, y.dtype), y)
-    emit = (p.b.sdiv, p.b.srem) if signed else (p.b.udiv, p.b.urem)
-    zero = constant(0, x.dtype)
-    quotient, rest = (p.select(never, zero, Scalar(e(x.ir, divisor.ir), x.dtype)) for e in emit)
-    return quotient, rest
-
-
-def _logaddexp(p: ScalarPrinter, x: Scalar, y: Scalar) -> Scalar:
-    text = "({0} if ({0} == {1}) & (({0} - {1}) != ({0} - {1})) else maximum({0}, {1}) + log1p(exp(-abs({0} - {1}))))"
-    return p.expression(text, (x, y))
-
-
-OWN: dict[str, Callable[..., Scalar]] = {
-    "maximum": _picked(ast.Gt, nan_wins=True),
-    "minimum": _picked(ast.Lt, nan_wins=True),
-    "fmax": _picked(ast.GtE, nan_wins=False),
-    "fmin": _picked(ast.LtE, nan_wins=False),
-    "abs": _absolute,
-    "sign": _sign,
-    "isnan": _isnan,
-    "isinf": _isinf,
-    "isfinite": _isfinite,
-    "fmod": _fmod,
-    "integer_fmod": _fmod,
-    "mod": lambda p, x, y: _divmod(p, x, y)[1],
-    "logaddexp": _logaddexp,
-}
+__all__ = ["BOOL", "TYPES", "Scalar", "ScalarPrinter", "constant"]

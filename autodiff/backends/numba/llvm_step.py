@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from llvmlite import ir
 
-from autodiff.backends.numba.cost import BLOCK, MOST_BLOCKS, formulas, nanoseconds
+from autodiff.backends.numba.cost import BLOCK, MOST_BLOCKS, nanoseconds
 from autodiff.backends.numba.large import ENTRIES, LARGE, TABLE
 from autodiff.backends.numba.llvm_function import STATUS, WORD, WORDS, FunctionPrinter, memory_type
 from autodiff.backends.numba.llvm_nest import (
@@ -24,24 +24,27 @@ from autodiff.backends.numba.llvm_nest import (
     whole_reductions,
     wide,
 )
-from autodiff.backends.numba.llvm_scalar import Scalar, constant
+from autodiff.backends.numba.llvm_scalar import BOOL, Scalar, constant
 from autodiff.backends.numba.nest import LoopNest
 from autodiff.backends.numba.outline import Outline
 from autodiff.backends.numba.source import CHUNK
 from autodiff.ops.families import Reduction
 
-# Each formula written out costs 10 to 30 ms of compilation; a nest with more of them than this
-# calls them instead, element by element.
-INLINED = 64
 FIXED = 16  # units of work per nanosecond
 
 
 class StepPrinter:
-    """Emits the functions of one nest. `inputs` are its scalars, as the caller has them."""
+    """Emits the functions of one nest.
 
-    def __init__(self, module: ir.Module, nest: LoopNest, outline: Outline, inputs: Sequence[Scalar]) -> None:
+    `inputs` are its scalars, as the caller has them; `called` is that of `ScalarPrinter`.
+    """
+
+    def __init__(
+        self, module: ir.Module, nest: LoopNest, outline: Outline, inputs: Sequence[Scalar], called: bool
+    ) -> None:
         self.module, self.nest, self.outline, self.inputs = module, nest, outline, inputs
-        self.outlined = formulas(nest) > INLINED
+        self.called = called
+        self.may_refuse = False
         self.whole = whole_reductions(nest)
         self.shared = [memory_type(b.dtype).as_pointer() for b in outline.buffers]
         self.shared += [WORD] * len(outline.sizes) + [x.ir.type for x in inputs]
@@ -50,7 +53,7 @@ class StepPrinter:
     def function(self) -> ir.Function:
         """The step."""
         outputs = [memory_type(b.dtype).as_pointer() for b in self.outline.outputs]
-        f = FunctionPrinter(self.module, "step", [*self.shared, *outputs], self.outlined)
+        f = FunctionPrinter(self.module, "step", [*self.shared, *outputs], self.called)
         rest = self._bind(f)
         for item in memory_reductions(self.nest):
             assert isinstance(item.instr.op, Reduction)
@@ -60,6 +63,7 @@ class StepPrinter:
             NestPrinter(f, self.nest).emit(Blocks(WORD(0), count, f.size(self.nest.domain[0]), parts))
         else:
             parts, count = self._blocks(f, list(f.body.args)[: len(self.shared)])
+        f.raise_refused()
         self._combine(f, parts, count, rest)
         return f.finish()
 
@@ -91,7 +95,7 @@ class StepPrinter:
                 else:
                     self._by_threads(f, nest, args, parts, (count, rows), (entry, work))
             with short:
-                b.call(nest, [*args, *parts, WORD(0), count, rows])
+                self._heed(f, b.call(nest, [*args, *parts, WORD(0), count, rows]))
         return parts, count
 
     def _cut(self, f: FunctionPrinter, trips: ir.Value, elements: ir.Value) -> tuple[ir.Value, ir.Value]:
@@ -113,26 +117,32 @@ class StepPrinter:
         return found
 
     def _nest(self) -> ir.Function:
-        f = FunctionPrinter(self.module, "nest", [*self.shared, *self.parts, WORD, WORD, WORD], self.outlined)
+        f = FunctionPrinter(self.module, "nest", [*self.shared, *self.parts, WORD, WORD, WORD], self.called)
         rest = self._bind(f)
         *parts, low, high, rows = rest
         for pointer in parts:
             pointer.add_attribute("noalias")
         NestPrinter(f, self.nest).emit(Blocks(low, high, rows, parts))
+        self.may_refuse = f.may_refuse
         return f.finish()
+
+    def _heed(self, f: FunctionPrinter, status: ir.Value) -> None:
+        """Refuse what the nest, or one of the threads in it, refused."""
+        if self.may_refuse:
+            f.refuse(Scalar(f.b.icmp_unsigned("!=", status, status.type(0)), BOOL))
 
     def _one_by_one(self, f, nest, args, parts, cut, poll) -> None:  # type: ignore[no-untyped-def]
         """Blocks that add up in the same memory, in order; signals are looked for in between."""
         b, (count, rows) = f.b, cut
         function = b.inttoptr(poll, ir.FunctionType(STATUS, []).as_pointer())
         with f.loop(WORD(0), count) as block:
-            b.call(nest, [*args, *parts, block, b.add(block, WORD(1)), rows])
+            self._heed(f, b.call(nest, [*args, *parts, block, b.add(block, WORD(1)), rows]))
             f.check(b.call(function, []))
 
     def _by_threads(self, f, nest, args, parts, cut, job) -> None:  # type: ignore[no-untyped-def]
         """Leave it to the pool, which calls `range`."""
         b, (count, rows), (entry, work) = f.b, cut, job
-        passed = [*args, *parts, rows]
+        passed = [*args, *parts, rows, WORD(0)]  # the last is where a thread says what it refused
         ctx = f.entry.alloca(WORD, WORD(len(passed)))
         for k, value in enumerate(passed):
             b.store(as_word(b, value), b.gep(ctx, [WORD(k)]))
@@ -140,6 +150,7 @@ class StepPrinter:
         kinds = [range_.type, WORDS, WORD, WORD]
         run = b.inttoptr(entry, ir.FunctionType(STATUS, kinds).as_pointer())
         f.check(b.call(run, [range_, ctx, count, work]))
+        self._heed(f, b.load(b.gep(ctx, [WORD(len(passed) - 1)])))
 
     def _range(self, nest: ir.Function) -> ir.Function:
         kind = ir.FunctionType(ir.VoidType(), [WORDS, WORD, WORD])
@@ -149,7 +160,10 @@ class StepPrinter:
         ctx, low, high = function.args
         kinds = [*self.shared, *self.parts, WORD]
         *args, rows = [from_word(b, b.load(b.gep(ctx, [WORD(k)])), kind) for k, kind in enumerate(kinds)]
-        b.call(nest, [*args, low, high, rows])
+        status = b.call(nest, [*args, low, high, rows])
+        if self.may_refuse:
+            with b.if_then(b.icmp_unsigned("!=", status, STATUS(0)), likely=False):
+                b.store(WORD(1), b.gep(ctx, [WORD(len(kinds))]))
         b.ret_void()
         return function
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+Order = tuple[int, ...]  # of axes
+
+
 @dataclass(frozen=True, slots=True)
 class Index:
     """One axis of an access: `start + step * (loop variable of axis)`; no loop when axis is None."""
@@ -35,6 +38,13 @@ class Index:
         return Index(inner.axis, plus(self.start, times(self.step, inner.start)), self.step * inner.step)
 
 
+def accesses(item: Statement | Store | Accumulate) -> list[Access]:
+    """The elements of memory that a statement reads, and the one that it writes."""
+    sources: tuple[Source, ...] = item.operands if isinstance(item, Statement) else (item.value,)
+    found = [s.source if isinstance(s, Guarded) else s for s in sources]
+    return [s for s in (*found, *((item.target,) if isinstance(item, Store) else ())) if isinstance(s, Access)]
+
+
 def plus(a: str, b: str) -> str:
     """The sum of two size expressions, zeros dropped."""
     return b if a == "0" else a if b == "0" else f"{a} + {b}"
@@ -44,6 +54,8 @@ def times(step: int, expression: str) -> str:
     """A size expression times a small integer."""
     if step == 1 or expression == "0":
         return expression
+    if step == -1 and (expression.isdigit() or expression.isidentifier()):
+        return f"-{expression}"
     return f"-({expression})" if step == -1 else f"{step} * ({expression})"
 
 
@@ -73,7 +85,24 @@ class Constant:
     dtype: np.dtype
 
 
-Source = str | Constant | Access  # a local of the nest, a number, an element of memory
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A condition on the loops: this position is one of `0 <= position < size`."""
+
+    index: Index
+    size: str
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """What is read where all guards hold; a zero elsewhere, and nothing is read there."""
+
+    source: str | Constant | Access
+    guards: tuple[Guard, ...]
+    zero: Constant
+
+
+Source = str | Constant | Access | Guarded  # a local of the nest, a number, an element of memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +124,7 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Accumulate:
-    """Combine a local into a reduction, whose result is `buffer` over the axes kept.
+    """Combine a local into a reduction, whose result is `buffer[kept]`.
 
     `total` and `part` name its accumulators: of the whole reduction, of the innermost loop.
     """
@@ -103,7 +132,8 @@ class Accumulate:
     instr: Instr
     buffer: Buffer
     value: Source
-    axes: tuple[int, ...]
+    axes: tuple[int, ...]  # loops that are reduced over
+    kept: tuple[Index, ...]
     total: str
     part: str
 
@@ -127,14 +157,15 @@ class LoopNest:
 
 @dataclass(eq=False, slots=True)
 class NativeCall:
-    """`outs = op(arrays)` on whole buffers; an operand may be read transposed.
+    """`outs = op(arrays)` on whole buffers; an operand may be read transposed: with a buffer goes
+    which axis of the operand each of its axes is.
 
     `work` is memory that native code needs besides (`llvm_calls.with_work`).
     """
 
     instr: Instr
     outs: tuple[Buffer, ...]
-    operands: tuple[tuple[Buffer, bool], ...]
+    operands: tuple[tuple[Buffer, Order], ...]
     work: tuple[Buffer, ...] = ()
 
 

@@ -8,16 +8,17 @@ that differ in names only, like the trips of a loop written out, are one functio
 
 from __future__ import annotations
 
-import ast
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from autodiff.backends.numba.nest import (
     Access,
     Accumulate,
     Buffer,
     Constant,
+    Guarded,
+    Index,
     LoopNest,
     NativeCall,
     Source,
@@ -25,6 +26,8 @@ from autodiff.backends.numba.nest import (
     Store,
 )
 from autodiff.ir.core import Instr
+
+NAME = re.compile(r"[a-z_]\w*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class _Walk:
     def call(self, step: NativeCall) -> str:
         op = step.instr.op
         params = [f"{k}={v!r}" for k, v in step.instr.params.items() if k not in op.implied_params]
-        operands = [f"{self.buffer(b)}{'.T' if swapped else ''}" for b, swapped in step.operands]
+        operands = [f"{self.buffer(b)}{order}" for b, order in step.operands]
         others = [self.buffer(b) for b in (*step.outs, *step.work)]
         return f"{' '.join(others)} = {op.name}[{', '.join(params)}] {_dtypes(step.instr)} {' '.join(operands)}"
 
@@ -84,18 +87,23 @@ class _Walk:
             target = self.buffer(item.buffer)
         else:
             target = self.outputs.setdefault(item.buffer, f"o{len(self.outputs)}:{item.buffer.dtype.str}")
-        return f"{target} += {_op(item.instr)}{item.axes} {value}"
+        return f"{target} += {_op(item.instr)}{item.axes} {','.join(map(self.index, item.kept))} {value}"
 
     def source(self, source: Source) -> str:
         if isinstance(source, str):
             return self.locals.get(source) or self.inputs.setdefault(source, f"x{len(self.inputs)}")
         if isinstance(source, Constant):
             return f"{source.value!r}:{source.dtype.str}"
+        if isinstance(source, Guarded):
+            guards = " ".join(f"{self.index(g.index)}<{self.size(g.size)}" for g in source.guards)
+            return f"({self.source(source.source)} if {guards} else {self.source(source.zero)})"
         return self.access(source)
 
     def access(self, access: Access) -> str:
-        index = ",".join(f"{i.axis}*{i.step}+{self.size(i.start)}" for i in access.index)
-        return f"{self.buffer(access.buffer)}[{index}]"
+        return f"{self.buffer(access.buffer)}[{','.join(map(self.index, access.index))}]"
+
+    def index(self, index: Index) -> str:
+        return f"{index.axis}*{index.step}+{self.size(index.start)}"
 
     def buffer(self, buffer: Buffer) -> str:
         root = self.roots.get(buffer, buffer)
@@ -109,23 +117,11 @@ class _Walk:
 
     def size(self, text: str) -> str:
         """A size expression, its names replaced by numbers in order of appearance."""
-        names = _names(text)
-        if not names:
+        if text.isdigit():
             return text
-        found = [self.sizes.setdefault(n, f"s{len(self.sizes)}") for n in names]
-        return found[0] if text == names[0] else f"({text}:{','.join(names)}->{','.join(found)})"
-
-
-@lru_cache(maxsize=4096)
-def _names(text: str) -> tuple[str, ...]:
-    """The names in a size expression, in order of appearance."""
-    if text.isdigit():
-        return ()
-    return (
-        (text,)
-        if text.isidentifier()
-        else tuple(dict.fromkeys(n.id for n in ast.walk(ast.parse(text, mode="eval")) if isinstance(n, ast.Name)))
-    )
+        if text.isidentifier():
+            return self.sizes.setdefault(text, f"s{len(self.sizes)}")
+        return NAME.sub(lambda name: self.sizes.setdefault(name[0], f"s{len(self.sizes)}"), text)
 
 
 def _op(instr: Instr | None) -> str:

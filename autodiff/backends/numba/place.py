@@ -7,8 +7,8 @@ elementwise chain lands in the nest of the chain itself.
 
 Elementwise instructions wait until somebody needs them, so that what the adjoint alone reads
 is computed in the adjoint's nest instead of being kept for it. Movements (transpose, slice,
-flip, broadcast) are never executed: whoever reads their result reads the source through an
-index map.
+flip, broadcast, padding) are never executed: whoever reads their result reads the source through
+an index map, where padding has zeros not at all.
 
 What holds of the result: a nest reads what earlier steps computed through any map, and what
 itself computes only pointwise: the whole value, in the nest's own order.
@@ -17,13 +17,14 @@ itself computes only pointwise: the whole value, in the nest's own order.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from autodiff.backends.numba.nest import Index
+from autodiff.backends.numba.nest import Guard, Index, times
 from autodiff.ir.core import Block, Instr, Literal, Operand
 from autodiff.ir.signature import Sizes
 from autodiff.ops.contraction import Matmul
 from autodiff.ops.families import Elementwise, Movement, Reduction, broadcast, reshape
-from autodiff.ops.movement import Placement, flip, slice_, transpose
+from autodiff.ops.movement import Pad, Placement, flip, slice_, transpose
 from autodiff.ops.op import Call, Cast
 
 BEFORE = -1  # the "step" in which parameters are computed
@@ -44,14 +45,25 @@ class Group:
     instrs: list[Instr] = field(default_factory=list)
 
 
+@dataclass(eq=False, slots=True)
+class Place:
+    """Where a step stands. Values refer to it, so that a step inserted before moves them all at once."""
+
+    step: int
+
+
 class Places:
     """Where everything in a block is: `steps` in order, the `home` step of each value, views."""
 
     def __init__(self, block: Block, sizes: Sizes) -> None:
         self.sizes = sizes
         self.steps: list[Group | Instr] = []
-        self.home: dict[Operand, int] = dict.fromkeys(block.params, BEFORE)
+        self._homes: dict[Operand, Place] = dict.fromkeys(block.params, Place(BEFORE))
+        self._where: list[Place] = []  # of the steps
+        self._latest: dict[Shape, Place] = {}  # the last nest over a domain
         self.views: dict[Operand, tuple[Operand, Map]] = {}
+        self.guards: dict[Operand, tuple[Guard, ...]] = {}  # where a view shows zeros
+        self.fillings: dict[Operand, bool] = {}  # whether these are -0.0
         self.pointwise: set[Operand] = set()  # computed element by element
         self._waiting: dict[Operand, Instr] = {}
         self._order = {i.results[0]: k for k, i in enumerate(block.instrs)}
@@ -63,17 +75,32 @@ class Places:
     def shape(self, value: Operand) -> Shape:
         return self.sizes.shape(value)
 
+    def home(self, value: Operand) -> int:
+        """The step that computes a value."""
+        return self._homes[value].step
+
     def resolve(self, value: Operand) -> tuple[Operand, Map]:
         """The value whose elements are read, and through which map."""
-        return self.views.get(value) or (value, tuple(Index(k) for k in range(value.aval.ndim)))
+        found = self.views.get(value)
+        if found is None:  # asked six times per operand: kept
+            found = self.views[value] = value, identity(value.aval.ndim)
+        return found
 
     # ---- views ------------------------------------------------------------------------
 
     def _add_view(self, instr: Instr, own: Map) -> None:
         """Record that a movement's result reads its operand through `own`."""
         base, inner = self.resolve(instr.operands[0])
-        composed = tuple(outer if outer.axis is None else outer.through(own[outer.axis]) for outer in inner)
-        self.views[instr.results[0]] = (base, composed)
+        composed = tuple(through(outer, own) for outer in inner)
+        result, operand = instr.results[0], instr.operands[0]
+        self.views[result] = (base, composed)
+        guards = tuple(Guard(through(g.index, own), g.size) for g in self.guards.get(operand, ()))
+        if isinstance(instr.op, Pad):
+            shape, whole = self.shape(operand), self.shape(result)
+            guards += tuple(Guard(i, n) for i, n, m in zip(own, shape, whole, strict=True) if i.start != "0" or n != m)
+        if guards:
+            self.guards[result] = guards
+            self.fillings[result] = instr.op.neutral if isinstance(instr.op, Pad) else self.fillings[operand]
 
     def _movement_map(self, instr: Instr) -> Map | None:
         """Index map of a movement, per axis of its operand; None when it is not affine."""
@@ -85,6 +112,10 @@ class Places:
         if op is slice_:
             starts = self.sizes.starts[instr, "starts"]
             return tuple(Index(k, a, s) for k, (a, s) in enumerate(zip(starts, p["steps"], strict=True)))
+        if isinstance(op, Pad) and not any(p["interior"]):
+            if self.fillings.get(instr.operands[0], op.neutral) != op.neutral:
+                return None  # what is there is not the same everywhere
+            return tuple(Index(k, times(-1, a)) for k, a in enumerate(self.sizes.starts[instr, "low"]))
         if op is flip:
             return tuple(Index(k, minus_one(n), -1) if k in p["axes"] else Index(k) for k, n in enumerate(shape))
         return unit_reshape(shape, self.shape(instr.results[0])) if op is reshape else None
@@ -92,7 +123,7 @@ class Places:
     # ---- placing ----------------------------------------------------------------------
 
     def _place(self, instr: Instr) -> None:
-        own = self._movement_map(instr) if isinstance(instr.op, Movement) else None
+        own = self._movement_map(instr) if isinstance(instr.op, Movement | Placement) else None
         if own is not None:
             self._add_view(instr, own)
         elif isinstance(instr.op, Elementwise | Cast):
@@ -103,8 +134,7 @@ class Places:
         elif isinstance(instr.op, Call | Matmul | Placement) or instr.op is reshape:
             for operand in instr.operands:
                 self._place_value(self.resolve(operand)[0])
-            self.home.update(dict.fromkeys(instr.results, len(self.steps)))
-            self.steps.append(instr)
+            self._homes.update(dict.fromkeys(instr.results, self._add(len(self.steps), instr)))
         else:
             raise NoKernel(f"{instr.op.name} has no kernel")
 
@@ -149,7 +179,7 @@ class Places:
         assert isinstance(group, Group)
         group.instrs += chain
         for placed in chain:
-            self.home.update(dict.fromkeys(placed.results, k))
+            self._homes.update(dict.fromkeys(placed.results, self._where[k]))
             self._waiting.pop(placed.results[0], None)
 
     def _chain(self, instr: Instr) -> list[Instr]:
@@ -172,6 +202,8 @@ class Places:
         """Whether a nest over `domain` reads every element of the operand's base where it writes it."""
         base, index = self.resolve(operand)
         # A slice from 0 has the map of the whole: the shapes must agree too.
+        if operand in self.guards:
+            return False
         return self.shape(operand) == self.shape(base) == domain and is_identity(index, len(domain))
 
     def _ready(self, operand: Operand, domain: Shape) -> int:
@@ -180,28 +212,52 @@ class Places:
         if isinstance(base, Literal) or base in self._waiting:
             return 0  # a number, or computed in the same nest
         if base in self.pointwise and self.is_pointwise(operand, domain):
-            return self.home[base]
-        return self.home[base] + 1
+            return self.home(base)
+        return self.home(base) + 1
 
     def _group_at(self, first: int, domain: Shape) -> int:
         """The first nest over `domain` that starts no earlier than `first`; a new one if need be."""
-        for k in range(first, len(self.steps)):
-            group = self.steps[k]
-            if isinstance(group, Group) and group.domain == domain:
-                return k
-            if not domain:
-                # Scalars never wait: one that waited would hold up every nest that reads it.
-                return self._insert(k, domain)
-        return self._insert(len(self.steps), domain)
+        latest = self._latest.get(domain)
+        if not domain:
+            # Scalars never wait: one that waited would hold up every nest that reads it.
+            there = first < len(self.steps) and self._is_over(first, domain)
+            return first if there else self._add(first, Group(domain)).step
+        if latest is None or latest.step < first:
+            return self._add(len(self.steps), Group(domain)).step
+        return next(k for k in range(first, len(self.steps)) if self._is_over(k, domain))
 
-    def _insert(self, k: int, domain: Shape) -> int:
-        self.steps.insert(k, Group(domain))
-        self.home = {v: h + 1 if h >= k else h for v, h in self.home.items()}
-        return k
+    def _is_over(self, k: int, domain: Shape) -> bool:
+        group = self.steps[k]
+        return isinstance(group, Group) and group.domain == domain
+
+    def _add(self, k: int, step: Group | Instr) -> Place:
+        """Insert a step; those behind it move on."""
+        self.steps.insert(k, step)
+        place = Place(k)
+        self._where.insert(k, place)
+        for later in self._where[k + 1 :]:
+            later.step += 1
+        if isinstance(step, Group):
+            latest = self._latest.get(step.domain)
+            if latest is None or latest.step < k:
+                self._latest[step.domain] = place
+        return place
+
+
+def through(index: Index, own: Map) -> Index:
+    """A position on axes that are themselves read through a map."""
+    return index if index.axis is None else index.through(own[index.axis])
+
+
+@lru_cache(maxsize=64)
+def identity(ndim: int) -> Map:
+    """The map of the whole array; one object, for it is asked for at every operand."""
+    return tuple(map(Index, range(ndim)))
 
 
 def is_identity(index: Map, ndim: int) -> bool:
-    return len(index) == ndim and all(i == Index(k) for k, i in enumerate(index))
+    whole = identity(ndim)
+    return index is whole or index == whole
 
 
 def unit_reshape(old: Shape, new: Shape) -> Map | None:

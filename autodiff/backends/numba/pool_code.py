@@ -13,14 +13,16 @@ Ideas, in the order of the code:
 * `open` places are offered with a job. Workers that wake in time take one each; the caller, when the counter
   has run out, withdraws the rest and waits for the `active` ones only. A worker that the system wakes late
   costs nothing.
-* Workers never touch Python. The caller looks for signals between its ranges, on the main thread only.
+* Workers never touch Python. The caller looks for signals between its ranges, on the main thread only, and there
+  in the outermost run only.
 * Words that are read without the mutex are read and written atomically; `open`, `active`, `sleeping` and
   `started` are changed under the mutex only.
 
 `pool.py` loads the code and looks after processes. Without POSIX threads all runs are in the calling thread.
 
-Costs, measured on two cores (3 GHz x86-64, Linux): a run that wakes a sleeping worker takes 4 us longer in the
-caller, and the worker starts 10 to 30 us after the call; with the worker still awake 0.5 us and 1 us.
+Costs, measured on two cores (x86-64, Linux): a worker that lingers takes its first range 2 us after the call, one
+that sleeps 13 to 25 us after it; a run that wakes a sleeping worker takes the caller 3 to 6 us longer. Two threads
+are quicker than one from about 60 us of work on when the worker lingers, from about 200 us on when it sleeps.
 """
 
 from __future__ import annotations
@@ -28,22 +30,19 @@ from __future__ import annotations
 import ctypes
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 
 from llvmlite import ir
 
+from autodiff.backends.numba.writer import INT, POINTER, VOID, WORD, WORDS, Writer
 from autodiff.config import MOST_THREADS
 
-WORD, BYTE, INT = ir.IntType(64), ir.IntType(8), ir.IntType(32)
 LONG = ir.IntType(8 * ctypes.sizeof(ctypes.c_ulong))
-VOID = ir.VoidType()
-POINTER, WORDS = BYTE.as_pointer(), WORD.as_pointer()
 LOOP = ir.FunctionType(VOID, [WORDS, WORD, WORD]).as_pointer()  # f(ctx, lo, hi)
 
-# In nanoseconds. SHARE: each thread must get that much, so work below 2 * SHARE is not divided.
+# In nanoseconds. SHARE: each thread must get that much, so work below 2 * SHARE, where two threads begin to be
+# quicker, is not divided.
 SHARE = 100_000
-RANGE = 10_000_000  # no range is longer, so that signals are looked for in time
+RANGE = 4_000_000  # no range is longer, so that signals are looked for in time, on a busy machine too
 POLL = 20_000_000  # and no more often than that: taking Python's lock may wait for others
 SPIN = 30_000  # a worker out of work stays awake for the next loop of the same kernel
 RANGES_EACH = 8  # of a thread: what is lost at the end, when the others have run out, is 1/16 of a share
@@ -51,6 +50,20 @@ RANGES_EACH = 8  # of a thread: what is lost at the end, when the others have ru
 F, CTX, BLOCKS, SIZE, NEXT = range(5)  # the words of a job
 JOB = ir.ArrayType(WORD, 5)
 
+STATE = {
+    "threads": "how many a job may have, the caller included",
+    "main": "the thread that signals are handled on",
+    "looking": "1 while the main thread is in a run that looks for signals",
+    "polled": "when it last did",
+    "pid": "the process that the workers belong to",
+    "busy": "1 while there is a job",
+    "owner": "the thread whose job it is",
+    "open": "places that the job still has",
+    "active": "workers that have taken one",
+    "started": "workers there are",
+    "sleeping": "workers that wait to be woken",
+    "closed": "1 while workers are to go",
+}
 EXPORTS = ("autodiff_run", "autodiff_poll", "autodiff_release", "autodiff_restore")
 CONTROLS = ("resize", "stop", "resume", "reset")
 
@@ -81,42 +94,31 @@ POSIX = {
 }
 
 
-def pool_module(threads: bool) -> ir.Module:
-    """The module; its entry point `autodiff_pool(int64 *table)` gives the addresses of EXPORTS and CONTROLS.
-
-    Without `threads` it needs nothing of POSIX, and everything runs in the calling thread.
-    """
-    return _Printer(threads).module
+def threaded() -> str:
+    """The pool as LLVM IR; `autodiff_pool(int64 *table)` gives the addresses of EXPORTS and CONTROLS."""
+    return str(_Printer(threads=True).module)
 
 
-class _Printer:
+def serial() -> str:
+    """The same for systems without POSIX threads: everything runs in the calling thread."""
+    return str(_Printer(threads=False).module)
+
+
+class _Printer(Writer):
     """Emits the functions one after the other, callees first. `b` stands in the one at hand."""
 
     def __init__(self, threads: bool) -> None:
-        self.module = ir.Module("pool")
+        super().__init__("pool")
         self.threads = threads
-        self.b = ir.IRBuilder()
         for name, kind in {**PYTHON, **(POSIX if threads else {})}.items():
             ir.Function(self.module, kind, name)
-        for name in (
-            "main",
-            "threads",
-            "polled",
-            "busy",
-            "owner",
-            "pid",
-            "open",
-            "active",
-            "sleeping",
-            "started",
-            "closed",
-        ):
-            self._global(name, WORD)
-        self._global("job", JOB)
+        for name in STATE:
+            self.variable(name, WORD)
+        self.variable("job", JOB)
         if threads:
-            self._global("handles", ir.ArrayType(WORD, MOST_THREADS))
+            self.variable("handles", ir.ArrayType(WORD, MOST_THREADS))
             for name in ("mutex", "work", "done"):  # 40 to 64 bytes on all systems there are
-                self._global(name, ir.ArrayType(WORD, 32))
+                self.variable(name, ir.ArrayType(WORD, 32))
         self._lock_of_python()
         self._poll()
         self._jobs()
@@ -177,13 +179,23 @@ class _Printer:
             f, ctx = b.inttoptr(self.word(job, F), LOOP), b.inttoptr(self.word(job, CTX), WORDS)
             b.call(f, [ctx, lo, hi])
             b.ret(b.zext(b.icmp_signed("<", hi, blocks), INT))
-        with self.function("work_as_caller", INT, JOB.as_pointer(), INT) as (job, polls):
-            # Nonzero: interrupted; nobody takes another range then.
-            with self.while_(lambda: self.true(self.call("work_on_range", job))), b.if_then(self.true(polls)):
+        with self.function("work_as_caller", INT, JOB.as_pointer()) as (job,):
+            # The outermost run looks for signals: an exception raised in one within would be lost in `f`, which
+            # returns nothing.
+            outermost = b.and_(b.icmp_signed("==", self.this_thread(), self.get("main")), self.is_zero("looking"))
+            with b.if_then(b.not_(outermost)):
+                with self.while_(lambda: self.true(self.call("work_on_range", job))):
+                    pass
+                b.ret(INT(0))
+            self.put("looking", WORD(1))
+            with self.while_(lambda: self.true(self.call("work_on_range", job))):
                 raised = self.call("autodiff_poll")
                 with b.if_then(self.true(raised)):
+                    # Nobody takes another range.
                     b.store_atomic(self.word(job, BLOCKS), self.place(job, NEXT), "release", 8)
+                    self.put("looking", WORD(0))
                     b.ret(raised)
+            self.put("looking", WORD(0))
             b.ret(INT(0))
         with self.function("prepare", VOID, JOB.as_pointer(), LOOP, WORDS, WORD, WORD, WORD) as args:
             job, f, ctx, blocks, work, team = args
@@ -283,7 +295,7 @@ class _Printer:
             with self.count_up(self.least(self.get("sleeping"), helpers)):
                 self.call("pthread_cond_signal", self.pointer("work"))
             self.unlock()
-            raised = self.call("work_as_caller", job, INT(1))
+            raised = self.call("work_as_caller", job)
             self.lock()
             self.put("open", WORD(0))
             with self.while_(lambda: b.not_(self.is_zero("active"))):
@@ -299,7 +311,6 @@ class _Printer:
             with b.if_then(b.icmp_signed("<", work, WORD(2 * SHARE))):
                 b.call(f, [ctx, WORD(0), blocks])
                 b.ret(INT(0))
-            nested = b.icmp_signed("==", self.get("owner"), self.this_thread())
             if self.threads:
                 team = self.least(self.least(self.get("threads"), blocks), b.sdiv(work, WORD(SHARE)))
                 with b.if_then(b.icmp_signed(">", team, WORD(1))):
@@ -311,8 +322,7 @@ class _Printer:
                             b.ret(self.call("share", f, ctx, blocks, work, team))
             job = b.alloca(JOB)
             self.call("prepare", job, f, ctx, blocks, work, WORD(1))
-            # The outer run looks for signals: an exception raised here would be lost in `f`, which returns nothing.
-            b.ret(self.call("work_as_caller", job, b.zext(b.not_(nested), INT)))
+            b.ret(self.call("work_as_caller", job))
 
     # ---- called by pool.py ---------------------------------------------------------------------
 
@@ -340,7 +350,10 @@ class _Printer:
             self.put("closed", WORD(0))
             b.ret_void()
         with self.function("reset", VOID, WORD) as (main,):
-            # In a process that has no workers: at first, and in a forked child.
+            # In a process that has no workers: at first, and in a forked child. A signal's handler may fork in the
+            # midst of this thread's own run, which then goes on in the child.
+            with b.if_then(b.icmp_signed("!=", self.get("main"), self.this_thread())):
+                self.put("looking", WORD(0))
             self.put("main", main)
             if self.threads:
                 self.put("pid", self.process())
@@ -348,7 +361,6 @@ class _Printer:
                     self.call(f"pthread_{kind}_init", self.pointer(name), POINTER(None))
             for name in ("open", "active", "sleeping", "started", "closed"):
                 self.put(name, WORD(0))
-            # A signal's handler may fork in the midst of this thread's own job, which then goes on in the child.
             with b.if_then(b.icmp_signed("!=", self.get("owner"), self.this_thread())):
                 self.put("owner", WORD(0))
                 self.put("busy", WORD(0))
@@ -361,83 +373,13 @@ class _Printer:
                 self.b.store(address, self.b.gep(table, [WORD(k)]))
             self.b.ret_void()
 
-    # ---- how it is written ----------------------------------------------------------------------
-
-    def _global(self, name: str, kind: ir.Type) -> None:
-        variable = ir.GlobalVariable(self.module, kind, name)
-        variable.linkage, variable.align = "internal", 64
-        variable.initializer = kind(None) if isinstance(kind, ir.ArrayType) else kind(0)
-
-    @contextmanager
-    def function(
-        self, name: str, result: ir.Type, *kinds: ir.Type, internal: bool = True
-    ) -> Iterator[Sequence[ir.Value]]:
-        """Emit a function; its arguments."""
-        function = ir.Function(self.module, ir.FunctionType(result, list(kinds)), name)
-        if internal:
-            function.linkage = "internal"
-        # Nothing here is hot, and optimising it would take longer than most kernels take.
-        function.attributes.add("noinline")
-        function.attributes.add("optnone")
-        self.b.position_at_end(function.append_basic_block("entry"))
-        yield function.args
-
-    @contextmanager
-    def while_(self, condition: Callable[[], ir.Value]) -> Iterator[None]:
-        b = self.b
-        head, body, done = (b.function.append_basic_block(name) for name in ("head", "body", "done"))
-        b.branch(head)
-        b.position_at_end(head)
-        b.cbranch(condition(), body, done)
-        b.position_at_end(body)
-        yield
-        b.branch(head)
-        b.position_at_end(done)
-
-    @contextmanager
-    def count_up(self, count: ir.Value) -> Iterator[ir.Value]:
-        """for k in range(count)."""
-        b = self.b
-        slot = b.alloca(WORD)
-        b.store(WORD(0), slot)
-        with self.while_(lambda: b.icmp_signed("<", b.load(slot), count)):
-            k = b.load(slot)
-            yield k
-            b.store(b.add(k, WORD(1)), slot)
-
-    def call(self, name: str, *args: ir.Value) -> ir.Value:
-        return self.b.call(self.module.globals[name], args)
-
-    def get(self, name: str) -> ir.Value:
-        return self.b.load_atomic(self.module.globals[name], "acquire", 8)
-
-    def put(self, name: str, value: ir.Value) -> None:
-        self.b.store_atomic(value, self.module.globals[name], "release", 8)
-
-    def add(self, name: str, step: int) -> None:
-        """Under the mutex."""
-        self.put(name, self.b.add(self.get(name), WORD(step)))
-
-    def is_zero(self, name: str) -> ir.Value:
-        return self.b.icmp_signed("==", self.get(name), WORD(0))
-
-    def true(self, flag: ir.Value) -> ir.Value:
-        return self.b.icmp_signed("!=", flag, INT(0))
+    # ---- phrases ---------------------------------------------------------------------------------
 
     def place(self, job: ir.Value, k: int) -> ir.Value:
         return self.b.gep(job, [WORD(0), WORD(k)])
 
     def word(self, job: ir.Value, k: int) -> ir.Value:
         return self.b.load(self.place(job, k))
-
-    def least(self, x: ir.Value, y: ir.Value) -> ir.Value:
-        return self.b.select(self.b.icmp_signed("<", x, y), x, y)
-
-    def most(self, x: ir.Value, y: ir.Value) -> ir.Value:
-        return self.b.select(self.b.icmp_signed(">", x, y), x, y)
-
-    def pointer(self, name: str) -> ir.Value:
-        return self.b.bitcast(self.module.globals[name], POINTER)
 
     def lock(self) -> None:
         self.call("pthread_mutex_lock", self.pointer("mutex"))

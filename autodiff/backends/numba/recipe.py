@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from autodiff.backends.numba.cost import cost_of
-from autodiff.backends.numba.nest import Accumulate, Alias, Buffer, KernelPlan, LoopNest, NativeCall, Step, Store
+from autodiff.backends.numba.lives import lives_of, roots_of
+from autodiff.backends.numba.nest import KernelPlan
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 SCALAR = -1  # the place of a result of shape ()
@@ -74,7 +75,7 @@ def recipe(plan: KernelPlan, calls_host: bool) -> Recipe:
     """The recipe of a plan."""
     roots = roots_of(plan)
     made = {roots.get(b, b) for b in plan.results if b.shape}
-    lives = _lives(plan, roots)
+    lives = lives_of(plan, roots)
     allocated = tuple(Memory(b.shape, b.dtype.str, None if b in made else lives.get(b, (0, 0))) for b in plan.allocated)
     places = {b: k for k, b in enumerate(plan.allocated)}
     results = tuple((places[roots.get(b, b)] if b.shape else SCALAR, b.shape, b.dtype.str) for b in plan.results)
@@ -83,44 +84,6 @@ def recipe(plan: KernelPlan, calls_host: bool) -> Recipe:
     for cost, shape in filter(None, map(cost_of, plan.steps)):
         costs[shape] = costs.get(shape, 0.0) + cost
     return Recipe(params, plan.sizes, allocated, results, calls_host, tuple((c, s) for s, c in costs.items()))
-
-
-def roots_of(plan: KernelPlan) -> dict[Buffer, Buffer]:
-    """For each alias, whose memory it is."""
-    roots: dict[Buffer, Buffer] = {}
-    for step in plan.steps:
-        if isinstance(step, Alias):
-            roots[step.buffer] = roots.get(step.base, step.base)
-    return roots
-
-
-def _lives(plan: KernelPlan, roots: Mapping[Buffer, Buffer]) -> dict[Buffer, tuple[int, int]]:
-    """The first and the last step that touches each buffer."""
-    lives: dict[Buffer, tuple[int, int]] = {}
-    for k, step in enumerate(plan.steps):
-        for buffer in buffers_of(step):
-            root = roots.get(buffer, buffer)
-            lives[root] = (lives[root][0] if root in lives else k, k)
-    return lives
-
-
-def buffers_of(step: Step) -> list[Buffer]:
-    """The memory that a step reads or writes, in order of appearance."""
-    if isinstance(step, NativeCall):
-        return list(dict.fromkeys((*(b for b, _ in step.operands), *step.outs, *step.work)))
-    if not isinstance(step, LoopNest):
-        return []
-    found: dict[Buffer, None] = {}
-    for item in step.body:
-        if isinstance(item, Accumulate):
-            accesses: tuple[Any, ...] = (item.value,)
-            found.update({item.buffer: None} if item.buffer.shape else {})
-        elif isinstance(item, Store):
-            accesses = (item.value, item.target)
-        else:
-            accesses = item.operands
-        found.update({a.buffer: None for a in accesses if hasattr(a, "buffer") and a.buffer.shape})
-    return list(found)
 
 
 class Layout:

@@ -37,6 +37,7 @@ from autodiff.backends.numba.nest import (
     KernelPlan,
     LoopNest,
     NativeCall,
+    Order,
     Source,
     Statement,
     Store,
@@ -99,7 +100,7 @@ def _step(step: LoopNest | NativeCall | Alias) -> list[str]:
 
 
 def _call(step: NativeCall) -> list[str]:
-    operands = [f"{b.name}.T" if swapped else b.name for b, swapped in step.operands]
+    operands = [_transposed(b, order) for b, order in step.operands]
     op = step.instr.op
     if isinstance(op, Matmul):
         return _matmul(step, operands)
@@ -109,6 +110,14 @@ def _call(step: NativeCall) -> list[str]:
     given = [o if x.aval.shape else f"{o}[0]" for o, x in zip(operands, step.instr.operands, strict=True)]
     keywords = [f"{k}={v}" for k, v in params.items()]
     return [f"{op.name}({', '.join([_tuple(outs), _tuple(given), *keywords])})"]
+
+
+def _transposed(buffer: Buffer, order: Order) -> str:
+    """A buffer with its axes in the order of the operand's."""
+    axes = tuple(map(order.index, range(len(order))))
+    if axes == tuple(range(len(axes))):
+        return buffer.name
+    return f"{buffer.name}.T" if axes == (1, 0) else f"np.ascontiguousarray({buffer.name}.transpose({axes}))"
 
 
 def _tuple(items: list[str]) -> str:
@@ -227,8 +236,7 @@ class _NestPrinter:
             if a.depth == depth:
                 pad, dtype = "    " * depth, a.target.buffer.dtype
                 if a.target.buffer.shape:
-                    kept = ", ".join(self.loops[:depth])
-                    yield f"{pad}{a.target.buffer.name}[{kept}] = {a.total}"
+                    yield f"{pad}{self._access(Access(a.target.buffer, a.target.kept))} = {a.total}"
                 elif _is_wide(a.target):
                     yield f"{pad}{a.total} = {_dtype(dtype)}({a.total})"
 
@@ -243,8 +251,7 @@ class _NestPrinter:
             return f"{a.part} = {_combined(item.instr, a.part, value, free=True)}"
         if not item.buffer.shape:
             return f"{a.total} = {_combined(item.instr, a.total, value)}"
-        kept = ", ".join(i for k, i in enumerate(self.loops) if k not in item.axes)
-        spot = f"{item.buffer.name}[{kept}]"
+        spot = self._access(Access(item.buffer, item.kept))
         return f"{spot} = {_combined(item.instr, spot, value)}"
 
     def _expression(self, item: Statement) -> str:
@@ -269,7 +276,10 @@ class _NestPrinter:
             return source
         if isinstance(source, Constant):
             return constant(source)
-        return self._access(source)
+        if isinstance(source, Access):
+            return self._access(source)
+        inside = " and ".join(f"0 <= {self._position(g.index)} < {g.size}" for g in source.guards)
+        return f"({self._read(source.source)} if {inside} else {constant(source.zero)})"
 
     def _access(self, access: Access) -> str:
         return f"{access.buffer.name}[{', '.join(map(self._position, access.index))}]"
@@ -281,6 +291,8 @@ class _NestPrinter:
         moving = i if index.step == 1 else f"{index.step} * {i}"
         if index.start == "0":
             return moving
+        if index.start.startswith("-") and (index.start[1:].isidentifier() or index.start[1:].isdigit()):
+            return f"{moving} - {index.start[1:]}"
         return f"{index.start} - {i}" if index.step == -1 else f"{index.start} + {moving}"
 
 

@@ -38,3 +38,8 @@ def symbol(name: str) -> str:
             register(f"autodiff_{plain if name in SEVERAL else name}", c_address(exports[candidate]))
             return f"autodiff_{plain if name in SEVERAL else name}"
     raise NoKernel(f"this SciPy exports no C function {name} of doubles")
+
+
+def op_of(function: str) -> str:
+    """The op whose symbol names this function of SciPy's."""
+    return next((op for op, (plain, _) in SEVERAL.items() if plain == function), function)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from autodiff.backends.numba import vector_erf, vector_exp, vector_log, vector_trig
+from autodiff.backends.numba import vector_erf, vector_exp, vector_log, vector_root, vector_trig
 from autodiff.backends.numba.vector_value import Value
 
 FORMULAS: dict[str, Callable[..., Value]] = {
@@ -33,5 +33,8 @@ FORMULAS: dict[str, Callable[..., Value]] = {
     "erf": vector_erf.erf,
     "erfc": vector_erf.erfc,
     "power": vector_log.power,
+    "cbrt": vector_root.cbrt,
+    "hypot": vector_root.hypot,
 }
-BINARY = frozenset(("arctan2", "power"))
+FAR = frozenset(("sin", "cos", "tan"))  # have a way out to the C library, which is costly to write out
+BINARY = frozenset(("arctan2", "power", "hypot"))

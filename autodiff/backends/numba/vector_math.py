@@ -5,13 +5,13 @@ loop scalar: llvmlite from PyPI has no vector library (SVML). The functions here
 without calls, tables or branches, so the loop around them becomes vector code. (One exception: sin, cos and tan of
 angles beyond 2**20 go to the C library, lane by lane, in a way that keeps the loop a vector loop.)
 
-`FUNCTIONS` maps a name to a Numba function of one scalar (two for arctan2 and power) that is inlined wherever it is
-called: float32 in, float32 out; any other number is computed as float64. Each is compiled at its first use. Called
-from Python they work on scalars. The signs of zeros, subnormal numbers, inf, nan and overflow are those of NumPy; no
-floating-point warnings are raised.
+`FUNCTIONS` maps a name to a Numba function of one scalar (two for arctan2, power and hypot) that is inlined wherever
+it is called: float32 in, float32 out; any other number is computed as float64. Each is compiled at its first use.
+Called from Python they work on scalars. The signs of zeros, subnormal numbers, inf, nan and overflow are those of
+NumPy; no floating-point warnings are raised.
 
 `vector_value` has the notation and the rules that every formula keeps; the formulas are in `vector_exp`, `vector_log`,
-`vector_trig` and `vector_erf`; `vector_rare` has the way out for huge angles. Read `vector_exp` first.
+`vector_trig`, `vector_erf` and `vector_root`; `vector_rare` has the way out for huge angles. Read `vector_exp` first.
 
 The table is read by the tests, which hold each function to its two bounds: the error in units in the last place, for
 float64 and float32, against mpmath over the whole range, subnormal results included; each bound is the largest error
@@ -47,6 +47,8 @@ softplus   log1p(exp(-|x|))                                        1.7     1.8  
 erf        polynomial, 1 - erfc beyond 1; widened                  1.6     0.6     yes
 erfc       exp(-x**2) with a paired square, polynomial; widened    3.2     0.6     yes
 power      exp(y log|x|), the logarithm as a pair; widened         1.2     0.6     yes
+cbrt       exp(log|x| / 3) and a step of Newton's method; widened  0.8     0.6     yes
+hypot      square root of the scaled squares; widened              1.2     0.6     yes
 ========== ======================================================= ======= ======= ==========
 """
 

@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 from llvmlite import ir
 
-from .vector_value import DOUBLE, Bits, Value
+from .vector_value import DOUBLE, Bits, Value, rounded, select
 
 WIDTHS = (2, 4, 8, 16)
 LIBRARY: dict[str, Callable[[Value], Value]] = {
@@ -30,22 +30,26 @@ LIBRARY: dict[str, Callable[[Value], Value]] = {
 INT32, CONDITION = ir.IntType(32), ir.IntType(1)
 
 
-def where_rare(condition: Bits, rare: Callable[[], Value], usual: Value) -> Value:
-    """`usual`, or what `rare` computes, in a branch of its own, where the condition holds."""
-    builder = usual.builder
+def where_rare(condition: Bits, name: str, x: Value, usual: Value) -> Value:
+    """`usual`, or the entry of `LIBRARY` for x, a float64, where the condition holds."""
+    builder, usual = usual.builder, rounded(usual)
+    wrapper = _wrapper(builder.module, name)
+    if isinstance(x.kind, ir.VectorType):
+        version = _masked_version(builder.module, wrapper, x.kind.count)
+        computed = Value(builder, builder.call(version, [x.ir, condition.ir]))
+        return select(condition, computed, usual)
     start = builder.block
     with builder.if_then(condition.ir, likely=False):
-        computed = rare()
+        rare = builder.call(wrapper, [x.ir])
         end = builder.block
-    merged = builder.phi(usual.ir.type)
+    merged = builder.phi(usual.kind)
     merged.add_incoming(usual.ir, start)
-    merged.add_incoming(computed.ir, end)
+    merged.add_incoming(rare, end)
+    variants = ",".join(f"_ZGV_LLVM_M{n}v_{wrapper.name}({wrapper.name}_{n})" for n in WIDTHS)
+    for width in WIDTHS:
+        _masked_version(builder.module, wrapper, width)
+    set.add(wrapper.attributes, f'"vector-function-abi-variant"="{variants}"')
     return Value(builder, merged)
-
-
-def library_call(name: str, x: Value) -> Value:
-    """The entry of `LIBRARY`, for a float64, to be called inside `where_rare`."""
-    return Value(x.builder, x.builder.call(_wrapper(x.builder.module, name), [x.ir]))
 
 
 def _wrapper(module: ir.Module, name: str) -> ir.Function:
@@ -55,36 +59,43 @@ def _wrapper(module: ir.Module, name: str) -> ir.Function:
     wrapper = ir.Function(module, ir.FunctionType(DOUBLE.float_type, [DOUBLE.float_type]), symbol)
     builder = ir.IRBuilder(wrapper.append_basic_block())
     builder.ret(LIBRARY[name](Value(builder, wrapper.args[0])).ir)
-    variants = {width: _masked_version(module, wrapper, width) for width in WIDTHS}
-    names = ",".join(f"_ZGV_LLVM_M{width}v_{symbol}({version.name})" for width, version in variants.items())
-    _describe(wrapper, f'"vector-function-abi-variant"="{names}"')
+    _describe(wrapper)
     return wrapper
 
 
-def _describe(function: ir.Function, *attributes: str) -> None:
-    """Pure, and never inlined. Past llvmlite's own check, which knows no attributes with a value, nor `willreturn`."""
+def _describe(function: ir.Function) -> None:
+    """Pure, and never inlined. Past llvmlite's own check, which does not know `willreturn`."""
     function.linkage = "weak_odr"
-    for attribute in ("nounwind", "noinline", "readnone", "willreturn", *attributes):
+    for attribute in ("nounwind", "noinline", "readnone", "willreturn"):
         set.add(function.attributes, attribute)
 
 
 def _masked_version(module: ir.Module, wrapper: ir.Function, width: int) -> ir.Function:
+    name = f"{wrapper.name}_{width}"
+    if name in module.globals:
+        return module.globals[name]
     vector, mask = ir.VectorType(DOUBLE.float_type, width), ir.VectorType(CONDITION, width)
-    function = ir.Function(module, ir.FunctionType(vector, [vector, mask]), f"{wrapper.name}_{width}")
+    function = ir.Function(module, ir.FunctionType(vector, [vector, mask]), name)
     _describe(function)
     builder = ir.IRBuilder(function.append_basic_block())
     operands, wanted = function.args
-    any_wanted = builder.icmp_unsigned("!=", builder.bitcast(wanted, ir.IntType(width)), ir.IntType(width)(0))
-    results = operands
-    start = builder.block
-    with builder.if_then(any_wanted, likely=False):
-        for lane in map(INT32, range(width)):
-            x = builder.extract_element(operands, lane)
-            x = builder.select(builder.extract_element(wanted, lane), x, DOUBLE.float_type(0.0))
-            results = builder.insert_element(results, builder.call(wrapper, [x]), lane)
-        end = builder.block
-    merged = builder.phi(vector)
-    merged.add_incoming(operands, start)
-    merged.add_incoming(results, end)
-    builder.ret(merged)
+    wanted = builder.zext(builder.bitcast(wanted, ir.IntType(width)), INT32)
+    place = builder.alloca(vector)
+    with builder.if_then(builder.icmp_unsigned("==", wanted, INT32(0)), likely=True):
+        builder.ret(operands)
+    builder.store(operands, place)
+    lanes = builder.bitcast(place, DOUBLE.float_type.as_pointer())
+    before, loop, done = builder.block, builder.append_basic_block("loop"), builder.append_basic_block("done")
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    lane = builder.phi(INT32)
+    lane.add_incoming(INT32(0), before)
+    with builder.if_then(builder.trunc(builder.lshr(wanted, lane), CONDITION)):
+        address = builder.gep(lanes, [lane])
+        builder.store(builder.call(wrapper, [builder.load(address)]), address)
+    following = builder.add(lane, INT32(1))
+    lane.add_incoming(following, builder.block)
+    builder.cbranch(builder.icmp_unsigned("<", following, INT32(width)), loop, done)
+    builder.position_at_end(done)
+    builder.ret(builder.load(place))
     return function

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 
 from .vector_exp import keep_tiny
-from .vector_rare import library_call, where_rare
+from .vector_rare import where_rare
 from .vector_value import DOUBLE, Bits, Value, horner, in_double, ordered_two_sum, select, two_sum
 
 SIN = (
@@ -85,13 +85,13 @@ def far(x: Value) -> Bits:
 @in_double
 def sin(x: Value) -> Value:
     y = keep_tiny(x, sin_of(*reduce_quadrant(x)))
-    return where_rare(far(x), lambda: library_call("sin", x), y)
+    return where_rare(far(x), "sin", x, y)
 
 
 @in_double
 def cos(x: Value) -> Value:
     quadrant, r, low = reduce_quadrant(x)
-    return where_rare(far(x), lambda: library_call("cos", x), sin_of(quadrant + 1, r, low))
+    return where_rare(far(x), "cos", x, sin_of(quadrant + 1, r, low))
 
 
 @in_double
@@ -101,7 +101,7 @@ def tan(x: Value) -> Value:
     sine, cosine = sin_kernel(r, low), cos_kernel(r, low)
     even = (quadrant & 1).is_zero()
     y = keep_tiny(x, select(even, sine, -cosine) / select(even, cosine, sine))
-    return where_rare(far(x), lambda: library_call("tan", x), y)
+    return where_rare(far(x), "tan", x, y)
 
 
 def asin_series(z: Value) -> Value:

@@ -9,8 +9,12 @@ What holds for every formula:
 
 * straight-line, no calls, no tables, choices by `select`: therefore LLVM can vectorise the loop around it;
 * a Python number beside a `Value` becomes a constant of the same width;
-* additions, subtractions and products carry the flag `contract` (they may fuse into one multiply-add) and no
-  other: `reassoc` would delete rounding by magic numbers, `nnan` and `ninf` would delete the tests for nan and inf.
+* no instruction carries a flag that lets LLVM change its result: `reassoc` would delete rounding by magic numbers,
+  `nnan` and `ninf` would delete the tests for nan and inf, and `contract` would fuse a formula with what stands
+  around it. Products fuse with additions by the notation instead: a product that is added to or subtracted from
+  something is one `llvm.fmuladd`, fused on every CPU that can. So the result of a formula depends on its operands
+  alone: it has the same bits written out in a loop, called, and in a lane of a vector;
+* a `Value` may be a vector of floats, one result per lane: the same formula then defines the vector version.
 """
 
 from __future__ import annotations
@@ -19,8 +23,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from llvmlite import ir
-
-CONTRACT = ("contract",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,31 @@ DOUBLE = Format(ir.DoubleType(), ir.IntType(64), 52, 1023, 6.9314718036912381649
 SINGLE = Format(ir.FloatType(), ir.IntType(32), 23, 127, 6.9313812256e-01, 9.0580006145e-06)
 
 
+def element(kind: ir.Type) -> ir.Type:
+    """The type of one lane."""
+    return kind.element if isinstance(kind, ir.VectorType) else kind
+
+
+def alike(kind: ir.Type, lane: ir.Type) -> ir.Type:
+    """`lane`, as often as `kind` has lanes."""
+    return ir.VectorType(lane, kind.count) if isinstance(kind, ir.VectorType) else lane
+
+
+class Splat(ir.Constant):
+    """A vector of one number; llvmlite would write it out lane by lane."""
+
+    def __init__(self, kind: ir.VectorType, number: float):
+        self.type, self.constant = kind, ir.Constant(kind.element, number)
+
+    def get_reference(self) -> str:
+        return f"splat ({self.constant.type} {self.constant.get_reference()})"
+
+
+def filled(kind: ir.Type, number: float) -> ir.Constant:
+    """A constant, the same in every lane."""
+    return Splat(kind, number) if isinstance(kind, ir.VectorType) else ir.Constant(kind, number)
+
+
 class Bits:
     """An integer of the width of a float, or a condition (one bit)."""
 
@@ -65,7 +92,7 @@ class Bits:
         self.builder, self.ir = builder, value
 
     def _apply(self, instruction: str, other: Bits | int) -> Bits:
-        operand = other.ir if isinstance(other, Bits) else ir.Constant(self.ir.type, other)
+        operand = other.ir if isinstance(other, Bits) else filled(self.ir.type, other)
         return Bits(self.builder, getattr(self.builder, instruction)(self.ir, operand))
 
     def __add__(self, other):
@@ -90,62 +117,63 @@ class Bits:
         return self._apply("lshr", count)
 
     def is_zero(self) -> Bits:
-        return Bits(self.builder, self.builder.icmp_unsigned("==", self.ir, ir.Constant(self.ir.type, 0)))
+        return Bits(self.builder, self.builder.icmp_unsigned("==", self.ir, filled(self.ir.type, 0)))
 
     def as_float(self) -> Value:
         """The float with these bits."""
-        float_type = next(f.float_type for f in (DOUBLE, SINGLE) if f.bits_type == self.ir.type)
-        return Value(self.builder, self.builder.bitcast(self.ir, float_type))
+        kind = self.ir.type
+        float_type = next(f.float_type for f in (DOUBLE, SINGLE) if f.bits_type == element(kind))
+        return Value(self.builder, self.builder.bitcast(self.ir, alike(kind, float_type)))
 
 
 class Value:
     """A float64 or float32."""
 
-    __slots__ = ("builder", "ir")
+    __slots__ = ("_ir", "builder", "kind")
 
     def __init__(self, builder: ir.IRBuilder, value: ir.Value):
-        self.builder, self.ir = builder, value
+        self.builder, self.kind, self._ir = builder, value.type, value
+
+    @property
+    def ir(self) -> ir.Value:
+        return self._ir
 
     @property
     def format(self) -> Format:
-        return DOUBLE if self.ir.type == DOUBLE.float_type else SINGLE
+        return DOUBLE if element(self.kind) == DOUBLE.float_type else SINGLE
 
     def constant(self, number: float) -> Value:
-        return Value(self.builder, ir.Constant(self.ir.type, float(number)))
+        return Value(self.builder, filled(self.kind, float(number)))
 
     def _operand(self, other: Value | float) -> ir.Value:
-        return other.ir if isinstance(other, Value) else self.constant(other).ir
-
-    def _arithmetic(self, instruction: str, left: Value | float, right: Value | float) -> Value:
-        emit = getattr(self.builder, instruction)
-        return Value(self.builder, emit(self._operand(left), self._operand(right), flags=CONTRACT))
+        return other.ir if isinstance(other, Value) else filled(self.kind, float(other))
 
     def _compare(self, relation: str, other: Value | float) -> Bits:
         return Bits(self.builder, self.builder.fcmp_ordered(relation, self.ir, self._operand(other)))
 
     def __add__(self, other):
-        return self._arithmetic("fadd", self, other)
+        return Value(self.builder, self.builder.fadd(self.ir, self._operand(other)))
 
     def __radd__(self, other):
-        return self._arithmetic("fadd", other, self)
+        return self + other
 
     def __sub__(self, other):
-        return self._arithmetic("fsub", self, other)
+        return Value(self.builder, self.builder.fsub(self.ir, self._operand(other)))
 
     def __rsub__(self, other):
-        return self._arithmetic("fsub", other, self)
+        return Value(self.builder, self.builder.fsub(self._operand(other), self.ir))
 
     def __mul__(self, other):
-        return self._arithmetic("fmul", self, other)
+        return Product(self.builder, self, other if isinstance(other, Value) else float(other))
 
     def __rmul__(self, other):
-        return self._arithmetic("fmul", other, self)
+        return self * other
 
     def __truediv__(self, other):
-        return self._arithmetic("fdiv", self, other)
+        return Value(self.builder, self.builder.fdiv(self.ir, self._operand(other)))
 
     def __rtruediv__(self, other):
-        return self._arithmetic("fdiv", other, self)
+        return Value(self.builder, self.builder.fdiv(self._operand(other), self.ir))
 
     def __neg__(self):
         return Value(self.builder, self.builder.fneg(self.ir))
@@ -167,9 +195,7 @@ class Value:
         return self._compare("==", other)
 
     def intrinsic(self, name: str, *operands: Value | float) -> Value:
-        signature = ir.FunctionType(self.ir.type, [self.ir.type] * (1 + len(operands)))
-        function = self.builder.module.declare_intrinsic(f"llvm.{name}", [self.ir.type], signature)
-        return Value(self.builder, self.builder.call(function, [self.ir, *map(self._operand, operands)]))
+        return Value(self.builder, intrinsic(self.builder, name, [self.ir, *map(self._operand, operands)]))
 
     def __abs__(self):
         return self.intrinsic("fabs")
@@ -193,15 +219,64 @@ class Value:
         return select(x < low, low, x)
 
     def as_bits(self) -> Bits:
-        return Bits(self.builder, self.builder.bitcast(self.ir, self.format.bits_type))
+        return Bits(self.builder, self.builder.bitcast(self.ir, alike(self.kind, self.format.bits_type)))
 
     def widen(self) -> Value:
-        wide = self.ir if self.format is DOUBLE else self.builder.fpext(self.ir, DOUBLE.float_type)
-        return Value(self.builder, wide)
+        if self.format is DOUBLE:
+            return self
+        return Value(self.builder, self.builder.fpext(self.ir, alike(self.kind, DOUBLE.float_type)))
 
     def narrow_like(self, model: Value) -> Value:
-        same = self.ir.type == model.ir.type
-        return self if same else Value(self.builder, self.builder.fptrunc(self.ir, model.ir.type))
+        same = self.kind == model.kind
+        return self if same else Value(self.builder, self.builder.fptrunc(self.ir, model.kind))
+
+
+class Product(Value):
+    """left * right, computed when asked for; added to something it becomes a multiply-add.
+
+    It is written down where the builder is when it is first asked for: before a branch, ask (`rounded`).
+    """
+
+    __slots__ = ("left", "right")
+
+    def __init__(self, builder: ir.IRBuilder, left: Value, right: Value | float):
+        self.builder, self.kind, self._ir = builder, left.kind, None
+        self.left, self.right = left, right
+
+    @property
+    def ir(self) -> ir.Value:
+        if self._ir is None:
+            self._ir = self.builder.fmul(self.left.ir, self._operand(self.right))
+        return self._ir
+
+    def plus(self, other: Value | float) -> Value:
+        return self.left.intrinsic("fmuladd", self.right, other)
+
+    def negated(self) -> Product:
+        return Product(self.builder, self.left, -self.right)
+
+    # Python asks a subclass first, on whichever side it stands.
+    def __add__(self, other):
+        return self.plus(other)
+
+    def __radd__(self, other):
+        return self.plus(other)
+
+    def __sub__(self, other):
+        return self.plus(-other)
+
+    def __rsub__(self, other):
+        return self.negated().plus(other)
+
+
+def intrinsic(builder: ir.IRBuilder, name: str, operands: list[ir.Value]) -> ir.Value:
+    """A call of one of LLVM's functions, for operands of one type."""
+    kind, module = operands[0].type, builder.module
+    suffix = f"f{64 if element(kind) == DOUBLE.float_type else 32}"
+    lanes = f"v{kind.count}" if isinstance(kind, ir.VectorType) else ""
+    full = f"llvm.{name}.{lanes}{suffix}"
+    function = module.globals.get(full) or ir.Function(module, ir.FunctionType(kind, [kind] * len(operands)), full)
+    return builder.call(function, operands)
 
 
 def select(condition: Bits, chosen: Value | float, otherwise: Value | float) -> Value:
@@ -232,12 +307,17 @@ def two_sum(a: Value, b: Value) -> tuple[Value, Value]:
     return total, (a - (total - b_part)) + (b - b_part)
 
 
+def rounded(x: Value) -> Value:
+    """x as one number: a product that does not fuse with what it is added to."""
+    return Value(x.builder, x.ir)
+
+
 def two_product(a: Value, b: Value) -> tuple[Value, Value]:
     """a * b and its rounding error (Muller et al., Handbook of Floating-Point Arithmetic, 4.4).
 
-    The product carries no `contract`: fused into a later sum it would be exact there, and the error counted twice.
+    The product is no `Product`: fused into a later sum it would be exact there, and the error counted twice.
     """
-    product = Value(a.builder, a.builder.fmul(a.ir, b.ir))
+    product = rounded(a * b)
     return product, a.fma(b, -product)
 
 
@@ -247,4 +327,5 @@ def in_double(formula: Callable[..., Value]) -> Callable[..., Value]:
     def widened(*operands: Value) -> Value:
         return formula(*(x.widen() for x in operands)).narrow_like(operands[0])
 
+    widened.in_double = True  # type: ignore[attr-defined]
     return widened
