@@ -139,7 +139,10 @@ def remember(key: tuple[Any, ...], op: Any, args: tuple[Any, ...], params: Param
 def _use(op: Any, args: tuple[Any, ...], params: Params) -> Use:
     kept = [a.aval for a in args if type(a) is not float]
     kinds = tuple([float if type(a) is float else a.aval.dtype for a in args])
-    wanted = kinds if op.types is None else op.types(kinds)[0]
+    try:
+        wanted = kinds if op.types is None else op.types(kinds)[0]
+    except DTypeError:
+        return None, None, kept  # the long way says it with the op's name
     number: Any = wanted[-1] if kinds[-1] is float else None
     if number is float or any(k is not float and k is not d for k, d in zip(kinds, wanted, strict=True)):
         return None, None, kept

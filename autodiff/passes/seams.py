@@ -20,7 +20,8 @@ def seams(block: Block) -> Block:
 
 
 def _joins_two(instr: Instr) -> bool:
-    return instr.op is concatenate and len(instr.operands) == 2 and instr.results[0].aval.dtype.kind in "fiu"
+    op: Any = instr.op
+    return op is concatenate and len(instr.operands) == 2 and instr.results[0].aval.dtype.kind in "fiu"
 
 
 def _rule(instr: Instr, operands: tuple[Any, ...], new: Rewriter) -> tuple[Any, ...] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from autodiff.ir.core import Block, Instr
-from autodiff.ops.contraction import Matmul, swap
+from autodiff.ops.contraction import matmul, swap
 from autodiff.ops.families import mul, reduce_sum, reshape
 from autodiff.passes.rewrite import Rewriter, rewrite
 
@@ -20,17 +20,14 @@ def thin_products(block: Block) -> Block:
 
 
 def _is_thin(instr: Instr) -> bool:
-    if not isinstance(instr.op, Matmul) or instr.results[0].aval.dtype.kind == "b":
+    op: Any = instr.op
+    if op is not matmul or instr.results[0].aval.dtype.kind != "f":
         return False
-    return _is_outer(instr) or _is_inner(instr)
+    return _is_outer(instr) or instr.results[0].aval.shape[-2:] == (1, 1)
 
 
 def _is_outer(instr: Instr) -> bool:
-    return instr.operands[0].aval.shape[-1] == 1
-
-
-def _is_inner(instr: Instr) -> bool:
-    return instr.results[0].aval.shape[-2:] == (1, 1)
+    return bool(instr.operands[0].aval.shape[-1] == 1)
 
 
 def _rule(instr: Instr, operands: tuple[Any, ...], new: Rewriter) -> tuple[Any, ...] | None:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from llvmlite import ir
 
-from autodiff.backends.numba.native import register
+from autodiff.backends.numba.native import OWN, register
 
 WORD, INT, BYTE = ir.IntType(64), ir.IntType(32), ir.IntType(8)
 
@@ -30,6 +30,8 @@ PYTHON = {
     "PyErr_NoMemory": "w",
     "PyErr_Occurred": "w",
     "PyErr_SetString": "iww",
+    "PyEval_RestoreThread": "iw",
+    "PyEval_SaveThread": "w",
     "PyFloat_AsDouble": "dw",
     "PyFunction_GetCode": "ww",
     "PyFunction_GetDefaults": "ww",
@@ -54,13 +56,14 @@ PYTHON = {
 # NumPy's, with their places in its table.
 NUMPY = {"PyArray_Scalar": (60, "wwww"), "PyArray_NewFromDescr": (94, "wwwiwwwiw")}
 TYPES = {"w": WORD, "i": INT, "d": ir.DoubleType()}
-TYPE_ERROR = "PyExc_TypeError"
+# Under a name of our own: Numba has told LLVM that `PyExc_TypeError` is the address of the class itself.
+TYPE_ERROR = "autodiff_PyExc_TypeError"
 
 
 def register_symbols() -> None:
     """Make the functions above known to machine code that is loaded from now on."""
     for name in (*PYTHON, TYPE_ERROR):
-        function = getattr(ctypes.pythonapi, name)
+        function = getattr(ctypes.pythonapi, name.removeprefix(OWN))
         register(name, ctypes.cast(function, ctypes.c_void_p).value or 0)
     capsule = importlib.import_module("numpy._core._multiarray_umath")._ARRAY_API
     get = ctypes.pythonapi.PyCapsule_GetPointer

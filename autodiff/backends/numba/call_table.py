@@ -26,7 +26,7 @@ import numpy as np
 from autodiff.ir.aval import ArrayAval
 
 FIELDS = (
-    "kernel", "fallback", "holds", "reraise",
+    "kernel", "large", "fallback", "holds", "reraise",
     "busy", "runs", "total_runs",
     "positional", "named", "names",
     "constants", "constants_count",

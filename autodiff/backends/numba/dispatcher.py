@@ -21,6 +21,7 @@ from autodiff.backends.numba.arena import ARENA
 from autodiff.backends.numba.c_code import register_symbols
 from autodiff.backends.numba.call_table import CallTable, Counter
 from autodiff.backends.numba.host import Host
+from autodiff.backends.numba.large import LARGE, expect_large_work
 from autodiff.backends.numba.layout import check_layout
 from autodiff.backends.numba.native import MachineCode, kept, straight
 from autodiff.backends.numba.recipe import SCALAR, Layout, Recipe, numbers
@@ -100,6 +101,9 @@ class Bound:
     ) -> None:
         self.recipe, self.address, self.host, self.owner = recipe, address, host, owner
         self.positions, self.params, self.results = positions, params, results
+        self.large = recipe.work(sizes) > LARGE
+        if self.large:
+            expect_large_work()
         count = len(recipe.params)
         self.words = [fixed.get(k, 0) for k in range(count)]
         self.words += [sizes[name] for name in recipe.sizes]
@@ -119,6 +123,7 @@ class Bound:
         alive += [self, self.owner, ARENA, _NEVER, _UNCOUNTED]
         fields.update(
             kernel=self.address,
+            large=self.large,
             busy=ctypes.addressof(_NEVER),
             runs=ctypes.addressof(_UNCOUNTED),
             total_runs=ctypes.addressof(_UNCOUNTED),

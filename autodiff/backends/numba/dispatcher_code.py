@@ -7,8 +7,8 @@ It reads the table of one program (`call_table.py`) and does what its `FIELDS` s
 1. `fits`: the arguments are as many and of the same names; the outside world is as it was (`watched`);
    the containers hold what they held (`opened`); every leaf has its type, dtype, shape and layout
    (`leaves`). What does not fit goes to the table's `fallback`, before anything has happened.
-2. `run`: results are allocated, intermediates get memory in the arena, the kernel is called. The leaves
-   are held meanwhile: the kernel may give the interpreter's lock away.
+2. `run`: results are allocated, intermediates get memory in the arena, the kernel is called: without the
+   interpreter's lock, if it has `large` work to do. The leaves are held meanwhile.
 3. The result is built: scalars and containers.
 
 A kernel's status is 0, 1 (an exception is pending) or 2 (the host has one: `reraise` raises it).
@@ -19,7 +19,7 @@ from __future__ import annotations
 from llvmlite import ir
 
 from autodiff.backends.numba.arena import emit_arena
-from autodiff.backends.numba.c_code import BYTE, INT, WORD, CFunction
+from autodiff.backends.numba.c_code import BYTE, INT, TYPE_ERROR, WORD, CFunction
 from autodiff.backends.numba.call_table import (
     ADDRESS,
     ARRAY,
@@ -80,6 +80,7 @@ def dispatcher_module() -> str:
         _emit_allocated,
         _emit_hold,
         _emit_drop,
+        _emit_called,
         _emit_started,
         _emit_built,
         _emit_run,
@@ -377,13 +378,26 @@ def _emit_drop(module: ir.Module) -> None:
     c.leave(0)
 
 
+def _emit_called(module: ir.Module) -> None:
+    """Call the kernel; others may have the interpreter's lock while it does large work."""
+    c = CFunction(module, "called", 2)
+    table, words = c.arguments
+    kernel = field(c, table, "kernel")
+    with c.when(c.differ(field(c, table, "large"), WORD(0))):
+        state = c.call("PyEval_SaveThread")
+        status = c.call_address(kernel, words)
+        c.call("PyEval_RestoreThread", state)
+        c.leave(status)
+    c.leave(c.call_address(kernel, words))
+
+
 def _emit_started(module: ir.Module) -> None:
     """Run the kernel in memory of its own; its status."""
     c = CFunction(module, "started", 2)
     table, words = c.arguments
-    kernel, count, arena = (field(c, table, name) for name in ("kernel", "arena_bytes", "arena"))
+    count, arena = field(c, table, "arena_bytes"), field(c, table, "arena")
     with c.when(c.equal(count, WORD(0))):
-        c.leave(c.call_address(kernel, words))
+        c.leave(c.call("called", table, words))
     block = c.call("take", arena, count)
     with c.when(c.equal(block, WORD(0))):
         c.call("PyErr_NoMemory")
@@ -393,7 +407,7 @@ def _emit_started(module: ir.Module) -> None:
     with c.loop(places.count) as k:
         word, offset = places.read(k, *PLACE)
         c.store(c.b.add(start, offset), c.at(words, word))
-    status = c.call_address(kernel, words)
+    status = c.call("called", table, words)
     c.call("give", arena, block)
     c.leave(status)
 
@@ -472,7 +486,7 @@ def _emit_missed(module: ir.Module) -> None:
     table, args, count, names = c.arguments
     fallback = field(c, table, "fallback")
     with c.when(c.equal(fallback, WORD(0))):
-        c.call("PyErr_SetString", c.symbol("PyExc_TypeError"), c.text(MESSAGE))
+        c.call("PyErr_SetString", c.symbol(TYPE_ERROR), c.text(MESSAGE))
         c.leave(0)
     c.leave(c.call("PyObject_Vectorcall", fallback, args, count, names))
 

@@ -19,9 +19,10 @@ from autodiff.backends.numba.lives import buffers_of, roots_of
 from autodiff.backends.numba.llvm_calls import asks_host, emit_call
 from autodiff.backends.numba.llvm_function import STATUS, WORD, WORDS, FunctionPrinter, memory_type
 from autodiff.backends.numba.llvm_nest import NestPrinter
-from autodiff.backends.numba.llvm_scalar import TYPES, Scalar, constant
-from autodiff.backends.numba.llvm_step import StepPrinter, from_word, table
-from autodiff.backends.numba.nest import Alias, Buffer, KernelPlan, LoopNest, NativeCall
+from autodiff.backends.numba.llvm_scalar import constant
+from autodiff.backends.numba.llvm_step import StepPrinter, table
+from autodiff.backends.numba.llvm_words import Words
+from autodiff.backends.numba.nest import Alias, KernelPlan, LoopNest, NativeCall
 from autodiff.backends.numba.outline import Outline, outline
 
 # A formula written out costs 10 to 30 ms of compilation, and 0 to 25 % less time than a call of it,
@@ -52,47 +53,21 @@ class KernelPrinter:
         self.calls = f.calls = [s for s in plan.steps if isinstance(s, NativeCall)]
         self.functions: dict[str, ir.Function] = {}
         self.zeroed = {b for b in plan.allocated if b.zeroed}
-        scalars = [b for b in plan.results if not b.shape]
-        results = self._words(scalars)
+        hosted = any(map(asks_host, plan.steps))
+        self.words = Words(f, plan, self.roots, hosted)
         for step in plan.steps:
             self._step(step)
-        for buffer, pointer in zip(scalars, results, strict=True):
+        for buffer, place in zip([b for b in plan.results if not b.shape], self.words.results, strict=True):
+            pointer = f.b.inttoptr(self.words.word(place, f.b), memory_type(buffer.dtype).as_pointer())
             f.b.store(f.stored(f.values[buffer.name]), pointer)
         f.raise_refused()
         f.finish()
-
-    def _words(self, scalars: list[Buffer]) -> list[ir.Value]:
-        """Take over what the kernel is given; the places of scalar results."""
-        plan, f = self.plan, self.f
-        for p in plan.params:
-            kind = memory_type(p.dtype).as_pointer() if p.shape else TYPES[p.dtype]
-            if p.shape:
-                f.pointers[p] = self._word(kind)
-            elif isinstance(kind, ir.FloatType):  # Python's numbers are double
-                f.values[p.name] = Scalar(f.b.fptrunc(self._word(ir.DoubleType()), kind), p.dtype)
-            else:
-                f.values[p.name] = Scalar(self._word(kind), p.dtype)
-        for name in (*plan.sizes, *((HOST,) if any(map(asks_host, plan.steps)) else ())):
-            f.sizes[name] = self._word(WORD)
-        for buffer in plan.allocated:
-            f.pointers[buffer] = self._word(memory_type(buffer.dtype).as_pointer())
-        return [self._word(memory_type(b.dtype).as_pointer()) for b in scalars]
-
-    def _word(self, kind: ir.Type) -> ir.Value:
-        """The next word."""
-        entry = self.f.entry
-        word = entry.load(entry.gep(self.f.body.args[0], [WORD(self._taken)]))
-        self._taken += 1
-        return from_word(entry, word, kind)
-
-    _taken = 0
 
     # ---- steps ------------------------------------------------------------------------------
 
     def _step(self, step: LoopNest | NativeCall | Alias) -> None:
         if isinstance(step, Alias):
-            self.f.pointers[step.buffer] = self.f.pointers[step.base]
-            return
+            return  # `roots` knows
         for buffer in buffers_of(step):
             root = self.roots.get(buffer, buffer)
             if root in self.zeroed:
@@ -138,8 +113,9 @@ class KernelPrinter:
     def _call(self, o: Outline, function: ir.Function, hosted: bool = False) -> None:
         f = self.f
         outputs = [f.entry.alloca(memory_type(b.dtype)) for b in o.outputs]
-        args = [f.pointers[b] for b in o.buffers] + [f.sizes[n] for n in o.sizes]
-        args += [f.values[name].ir for name in o.inputs] + outputs
-        f.check(f.b.call(function, [*args, *([f.sizes[HOST]] if hosted else ())]))
+        args = [self.words.pointer(b, f.b) for b in o.buffers]
+        args += map(self.words.size, (*o.sizes, *((HOST,) if hosted else ())))
+        args += map(self.words.value, o.inputs)
+        f.check(f.b.call(function, [*args, *outputs]))
         for buffer, place in zip(o.outputs, outputs, strict=True):
             f.values[buffer.name] = f.load(place, buffer.dtype)

@@ -16,6 +16,7 @@ from llvmlite import ir
 
 from autodiff.backends.numba.llvm_scalar import BOOL, TYPES, Scalar, ScalarPrinter, constant
 from autodiff.backends.numba.llvm_written import call_written
+from autodiff.backends.numba.native import OWN
 from autodiff.backends.numba.nest import Access, Buffer, Constant, Guard, Guarded, Index, NativeCall, Source
 from autodiff.backends.numba.outline import Outline
 
@@ -34,17 +35,21 @@ def memory_type(dtype: np.dtype) -> ir.Type:
 
 
 def raise_error(b: ir.IRBuilder, kind: str, message: str) -> None:
-    """Set an exception of CPython's."""
+    """Set an exception of CPython's, with its lock or without."""
     module, byte = b.module, ir.IntType(8)
     text = bytearray(message.encode() + b"\0")
     holder = ir.GlobalVariable(module, ir.ArrayType(byte, len(text)), module.get_unique_name("message"))
     holder.initializer, holder.global_constant, holder.linkage = ir.Constant(holder.value_type, text), True, "internal"
     found = module.globals.get(kind) or ir.GlobalVariable(module, byte.as_pointer(), kind)
     pointer = byte.as_pointer()
-    set_string = module.globals.get("PyErr_SetString") or ir.Function(
-        module, ir.FunctionType(ir.VoidType(), [pointer, pointer]), "PyErr_SetString"
-    )
+    set_string = _c_function(module, "PyErr_SetString", ir.VoidType(), pointer, pointer)
+    held = b.call(_c_function(module, "PyGILState_Ensure", STATUS), [])
     b.call(set_string, [b.load(found), b.bitcast(holder, pointer)])
+    b.call(_c_function(module, "PyGILState_Release", ir.VoidType(), STATUS), [held])
+
+
+def _c_function(module: ir.Module, name: str, result: ir.Type, *arguments: ir.Type) -> ir.Function:
+    return module.globals.get(name) or ir.Function(module, ir.FunctionType(result, arguments), name)
 
 
 @lru_cache(maxsize=4096)
@@ -90,12 +95,12 @@ class FunctionPrinter:
         self.b.store(self.b.or_(self.b.load(self._refused), found), self._refused)
 
     def raise_refused(self) -> None:
-        """Return with an exception if anything was refused. Python's lock must be held."""
+        """Return with an exception if anything was refused."""
         if self._refused is None:
             return
         refused = self.b.icmp_signed("!=", self.b.load(self._refused), STATUS(0))
         with self.b.if_then(refused, likely=False):
-            raise_error(self.b, "PyExc_ValueError", REFUSED)
+            raise_error(self.b, f"{OWN}PyExc_ValueError", REFUSED)
             self.b.ret(STATUS(1))
         self._refused = None
 

@@ -112,6 +112,8 @@ def _find(name: str) -> None:
         plain = name.removeprefix(OWN)
         if plain[1:] in {routine for names in ROUTINES.values() for routine in names}:
             register_routines()
+        elif plain.startswith("PyExc_"):
+            register(name, ctypes.cast(getattr(ctypes.pythonapi, plain), ctypes.c_void_p).value or 0)
         elif plain.startswith("pool"):
             importlib.import_module("autodiff.backends.numba.large")  # which registers its table
         else:

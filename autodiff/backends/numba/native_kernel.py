@@ -12,7 +12,6 @@ from typing import Any
 from autodiff.backends.numba.call_table import UNUSED
 from autodiff.backends.numba.dispatcher import Bound, kernel_avals, literal_word
 from autodiff.backends.numba.host import Host
-from autodiff.backends.numba.large import LARGE, expect_large_work
 from autodiff.backends.numba.layout import LayoutError, check_layout
 from autodiff.backends.numba.native import MachineCode
 from autodiff.backends.numba.recipe import Recipe
@@ -55,8 +54,6 @@ class NativeKernel:
         order: Sequence[int],
     ) -> Bound:
         """The kernel for a program that has parameters and results of its own, in its own order: see `Bound`."""
-        if self.recipe.work(sizes) > LARGE:
-            expect_large_work()
         words = {k: literal_word(literal) for k, literal in fixed.items()}
         return Bound(self.recipe, self._code.address, self._host, self, sizes, positions, words, params, results, order)
 
