@@ -13,10 +13,11 @@
 | `cache_limit` | `AUTODIFF_CACHE_LIMIT` | how much they may take, in MiB (least recently used go first) | 512 |
 | `math` | `AUTODIFF_MATH` | exp, sin, ...: "vector", by formulas, or "libm", by the C library, one by one | "vector" |
 | `background` | `AUTODIFF_BACKGROUND` | 1: a thread makes tapes' kernels; until then they are interpreted | 0 |
+| `bounds` | `AUTODIFF_BOUNDS` | 1: kernels check every place they read or write (slow; finds errors in kernels) | 0 |
 | `logs` | `AUTODIFF_LOGS` | what is explained (`logs.py`): any of cache, fusion, compile | nothing |
 | `verify` | `AUTODIFF_VERIFY` | 1: verify every block that is built (slow; on in the tests) | 0 |
 
-Those that change machine code (`math`) hold for kernels made from then on.
+Those that change machine code (`math`, `bounds`) hold for kernels made from then on.
 """
 
 from __future__ import annotations
@@ -78,6 +79,7 @@ class Config:
     cache_dir: str = _text("CACHE_DIR", "")
     cache_limit: int = _number("CACHE_LIMIT", 512)
     math: str = _text("MATH", "vector")
+    bounds: bool = bool(_number("BOUNDS", 0))
     background: bool = bool(_number("BACKGROUND", 0))
     logs: str = _text("LOGS", "")
     verify: bool = bool(_number("VERIFY", 0))

@@ -34,8 +34,11 @@ def gradients(instrs: Sequence[Instr], targets: list[Any], cotangents: list[Any]
     """The gradient of the sum of the targets with respect to each source, None where unconnected."""
     sources = [part for group in groups for part in group]
     compute = _emitted if _is_emitted(targets, sources) else _computed
-    found = iter(compute(instrs, targets, cotangents, sources))
-    return [_added([next(found) for _ in group]) for group in groups]
+    found = compute(instrs, targets, cotangents, sources)
+    if len(groups) == len(found) and all(groups):  # each stands for one value
+        return found
+    parts = iter(found)
+    return [_added([next(parts) for _ in group]) for group in groups]
 
 
 def jacobians(instrs: Sequence[Instr], target: Any, groups: Groups) -> list[Any]:

@@ -18,6 +18,8 @@ from autodiff.ir.build import emitter
 
 def wants_zeros(unconnected: Any) -> bool:
     """Read `unconnected_gradients`, in either case of letters."""
+    if unconnected == "none":
+        return False
     if not isinstance(unconnected, str) or unconnected.lower() not in ("none", "zero"):
         raise ArgumentError(f"Unknown value for unconnected_gradients: {unconnected!r}", "use 'none' or 'zero'")
     return unconnected.lower() == "zero"
@@ -45,6 +47,8 @@ def leaves_of(structure: Any, name: str) -> tuple[list[Any], Any]:
 
 def differentiable(targets: list[Any], cotangents: list[Any]) -> tuple[list[Any], list[Any]]:
     """Without the integer targets, which have no gradient."""
+    if all(t.aval.dtype.kind in "fc" for t in targets):
+        return targets, cotangents
     pairs = [(t, c) for t, c in zip(targets, cotangents, strict=True) if is_differentiable(t.dtype)]
     if targets and not pairs:
         dtypes = ", ".join(sorted({str(t.dtype) for t in targets}))
@@ -62,11 +66,22 @@ def check_source(source: Any, k: int) -> None:
 
 
 def sources_of(structure: Any) -> tuple[list[Any], Any]:
-    """`leaves_of` the sources, all of which have a derivative."""
-    sources, spec = leaves_of(structure, "sources")
+    """`leaves_of` the sources, all of which have a derivative; a flat list has the structure `list`."""
+    if type(structure) is list and structure and all(isinstance(x, ArrayMethods) for x in structure):
+        sources, spec = list(map(held, structure)), list
+    else:
+        sources, spec = leaves_of(structure, "sources")
     for k, source in enumerate(sources):
-        check_source(source, k)
+        if source.aval.dtype.kind not in "fc":
+            check_source(source, k)
     return sources, spec
+
+
+def nested(leaves: list[Any], spec: Any) -> Any:
+    """One result per source, in the structure of the sources."""
+    if spec is None:
+        return leaves[0]
+    return leaves if spec is list else optree.tree_unflatten(spec, leaves)
 
 
 def check_targets(targets: list[Any], name: str) -> None:

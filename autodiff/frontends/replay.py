@@ -37,7 +37,7 @@ class _Plan:
     connected: tuple[bool, ...]
 
 
-class _Recording:
+class _Listing:
     """Instructions numbered in order: a key, and the leaves to feed in.
 
     `steps` lists, for every instruction, its op, what it reads, and its parameters if it has some. What it
@@ -101,10 +101,11 @@ def _operand(operand: Operand, env: dict[Operand, Any], fresh: Any) -> Any:
 def relevant(instrs: Sequence[Instr], targets: Iterable[Any]) -> list[Instr]:
     """The instructions that lead to the targets, in order."""
     needed, kept = set(targets), []
+    keep, need, is_irrelevant = kept.append, needed.update, needed.isdisjoint
     for instr in reversed(instrs):
-        if not needed.isdisjoint(instr.results):
-            kept.append(instr)
-            needed.update(instr.operands)
+        if not is_irrelevant(instr.results):
+            keep(instr)
+            need(instr.operands)
     kept.reverse()
     return kept
 
@@ -115,7 +116,7 @@ def force(tensor: Any) -> None:
     if producer is None:
         return  # another thread was faster
     instrs = pending(producer)
-    recording = _Recording(instrs)
+    recording = _Listing(instrs)
     key = recording.key("value", recording.slots[tensor])
     plan = _lookup(key)
     if plan is None:
@@ -153,19 +154,19 @@ def gradients(
 
     `cotangents` holds an array per target, or None for ones.
     """
-    recording = _Recording(relevant(instrs, targets))
-    asked = tuple([recording.slots.get(s) for s in sources])
-    reached = tuple([recording.slots.get(t) for t in targets])
-    given = tuple([c is not None for c in cotangents])
-    same = tuple([s is t for t in targets for s in sources])
-    key = recording.key("gradient", asked, reached, given, same, tuple([t.aval for t in targets]))
+    recording = _Listing(relevant(instrs, targets))
+    slots, seeds = recording.slots, [c for c in cotangents if c is not None]
+    asked, reached = tuple(map(slots.get, sources)), tuple(map(slots.get, targets))
+    given = tuple([c is not None for c in cotangents]) if seeds else ()
+    # What the graph says nothing of: targets that nothing was recorded for.
+    loose = tuple([(t.aval, *[s is t for s in sources]) for t in targets]) if None in reached else ()
+    key = recording.key("gradient", asked, reached, given, loose)
     plan = _lookup(key)
     if plan is None:
-        plan = _remember(key, _gradient_plan(recording, targets, given, sources))
-    args = [*recording.arguments(), *(c for c in cotangents if c is not None)]
-    outs = iter(plan.program(*args))
+        plan = _remember(key, _gradient_plan(recording, targets, [c is not None for c in cotangents], sources))
+    outs = iter(plan.program(*recording.arguments(), *seeds))
     for target in targets:
-        if target in recording.slots:
+        if target in slots:
             value = next(outs)
             if target.producer is not None:
                 target.settle(value)
@@ -174,7 +175,7 @@ def gradients(
 
 def jacobians(instrs: Sequence[Instr], target: Any, sources: Sequence[Any]) -> list[Any]:
     """Derivatives of all elements of a target by sources as arrays, None where unconnected; settles its value."""
-    recording = _Recording(relevant(instrs, [target]))
+    recording = _Listing(relevant(instrs, [target]))
     asked = tuple(recording.slots.get(s) for s in sources)
     same = tuple(s is target for s in sources)
     key = recording.key("jacobian", asked, recording.slots.get(target), same, target.aval)
@@ -189,7 +190,7 @@ def jacobians(instrs: Sequence[Instr], target: Any, sources: Sequence[Any]) -> l
     return [next(outs) if connected else None for connected in plan.connected]
 
 
-def _jacobian_plan(recording: _Recording, target: Any, sources: Sequence[Any]) -> _Plan:
+def _jacobian_plan(recording: _Listing, target: Any, sources: Sequence[Any]) -> _Plan:
     forward, wanted = _forward(recording, [target], sources)
     with building([leaf.aval for leaf in recording.leaves], [getattr(x, "hint", "") for x in recording.leaves]) as b:
         env = {leaf: p for leaf, p in zip(recording.leaves, b.params, strict=True) if not isinstance(leaf, Literal)}
@@ -203,9 +204,7 @@ def _jacobian_plan(recording: _Recording, target: Any, sources: Sequence[Any]) -
     return _Plan(program, tuple(j is not None for j in found))
 
 
-def _gradient_plan(
-    recording: _Recording, targets: Sequence[Any], given: Sequence[bool], sources: Sequence[Any]
-) -> _Plan:
+def _gradient_plan(recording: _Listing, targets: Sequence[Any], given: Sequence[bool], sources: Sequence[Any]) -> _Plan:
     seeds = [t.aval for t, is_given in zip(targets, given, strict=True) if is_given]
     hints = [*(getattr(leaf, "hint", "") or "c" for leaf in recording.leaves), *("ct" for _ in seeds)]
     avals = [*(leaf.aval for leaf in recording.leaves), *seeds]
@@ -228,7 +227,7 @@ def _gradient_plan(
     return _Plan(program, tuple(ct is not None for ct in cts))
 
 
-def _forward(recording: _Recording, targets: Sequence[Any], sources: Sequence[Any]) -> tuple[Block, list[Any]]:
+def _forward(recording: _Listing, targets: Sequence[Any], sources: Sequence[Any]) -> tuple[Block, list[Any]]:
     """The recording as a block, and which tensors its results are: targets, intermediate sources."""
     leaves = set(recording.leaves)
     wanted = dict.fromkeys(x for x in (*targets, *sources) if x in recording.slots and x not in leaves)

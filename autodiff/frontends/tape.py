@@ -1,9 +1,8 @@
 """`GradientTape`: record what runs inside a `with` block, then ask for gradients.
 
 A tape keeps a list of instructions (the linear IR, operands being tensors) and the set of
-values it watches. An instruction is taken when one of its operands is watched; its results
-are then watched too. What is not watched is a constant, whoever asks for its gradient later.
-How derivatives are computed from the list is for `frontends/answers.py`.
+values it watches: its `Recording` (`frontends/recording.py`). How derivatives are computed
+from that is for `frontends/answers.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from autodiff.errors import (
-    DTypeError,
     LateWatchWarning,
     TapeError,
     TapeStateError,
@@ -29,20 +27,15 @@ from autodiff.frontends.arguments import (
     check_rows,
     check_targets,
     cotangents_of,
-    described,
     differentiable,
     leaves_of,
+    nested,
     sources_of,
     wants_zeros,
 )
-from autodiff.frontends.array import ArrayMethods
-from autodiff.frontends.surface.common import lift
-from autodiff.frontends.surface.storage import freeze
-from autodiff.frontends.tensor import Tensor, constant
+from autodiff.frontends.recording import Recording
+from autodiff.frontends.tensor import constant
 from autodiff.frontends.variable import Variable
-from autodiff.ir.aval import is_differentiable
-from autodiff.ir.core import Instr
-from autodiff.ops.arithmetic import identity
 from autodiff.transforms.jacobian import diagonal_blocks
 
 
@@ -76,52 +69,42 @@ class GradientTape:
 
     def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True) -> None:
         self._persistent = persistent
-        self._watch_accessed = watch_accessed_variables
+        self._recording = Recording(watch_accessed_variables)
         self._entered = False
-        self._recording = False
+        self._is_recording = False
         self._consumed = False
         self._consumed_at: tuple[str, int] | None = None
-        self._among: list[Any] = []  # the thread's tapes, of which this is one while it records
-        self._clear()
-
-    def _clear(self) -> None:
-        self._instrs: list[Instr] = []
-        self._watched: set[Any] = set()
-        # Per variable: itself, and the tensors that reads of it returned.
-        self._variables: dict[int, tuple[Variable, list[Any]]] = {}
-        self._explicit: set[int] = set()
-        self._since = tapes.clock.now  # uses of unwatched values before that are not this tape's
+        self._among: list[Any] = []  # the thread's recordings, of which this tape's is one while it records
 
     def __repr__(self) -> str:
-        state = "recording" if self._recording else "consumed" if self._consumed else "idle"
-        return f"GradientTape({len(self._instrs)} operations, {len(self._variables)} variables, {state})"
+        state = "recording" if self._is_recording else "consumed" if self._consumed else "idle"
+        operations, variables = len(self._recording.instrs), len(self._recording.variables)
+        return f"GradientTape({operations} operations, {variables} variables, {state})"
 
     # ---- life cycle -----------------------------------------------------------------------
 
     def __enter__(self) -> GradientTape:
-        if self._recording:
+        if self._is_recording:
             raise TapeStateError("this tape is already recording", "enter it once; make a second tape for nesting")
         if self._consumed:
-            # Everything went at consumption, but for the names of the variables. What is
-            # watched now was watched since, for this block.
-            self._variables = {key: entry for key, entry in self._variables.items() if entry[1]}
+            self._recording.forget_consumed()  # what is watched by now was watched since, for this block
             self._consumed = False
         self._entered = True
-        self._since = tapes.clock.now
+        self._recording.begin()
         self._start()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if self._recording:
+        if self._is_recording:
             self._stop()
 
     def _start(self) -> None:
-        self._recording = True
-        self._among = tapes.start(self)
+        self._is_recording = True
+        self._among = tapes.start(self._recording)
 
     def _stop(self) -> None:
-        self._recording = False
-        tapes.stop(self, self._among)
+        self._is_recording = False
+        tapes.stop(self._recording, self._among)
 
     @contextmanager
     def stop_recording(self) -> Iterator[None]:
@@ -132,7 +115,7 @@ class GradientTape:
         TapeError
             When the tape is not recording.
         """
-        if not self._recording:
+        if not self._is_recording:
             raise TapeError("stop_recording() on a tape that is not recording", "use it inside the tape's with block")
         self._stop()
         try:
@@ -143,7 +126,7 @@ class GradientTape:
 
     def reset(self) -> None:
         """Forget everything recorded and watched."""
-        self._clear()
+        self._recording.clear()
         self._consumed = False
 
     # ---- watching -------------------------------------------------------------------------
@@ -159,7 +142,7 @@ class GradientTape:
             For integers, booleans, Python numbers and anything that is not an array.
         """
         late: list[Any] = []
-        watched = optree.tree_map(lambda x: self._watch_one(x, late), tensor, none_is_leaf=True)  # type: ignore[arg-type]
+        watched = optree.tree_map(lambda x: self._recording.watch(x, late), tensor, none_is_leaf=True)  # type: ignore[arg-type]
         if late:
             warnings.warn(
                 f"{len(late)} of the values now watched (the first of shape {late[0].shape}) had been used on this "
@@ -169,63 +152,10 @@ class GradientTape:
             )
         return watched
 
-    def _watch_one(self, x: Any, late: list[Any]) -> Any:
-        if isinstance(x, np.ndarray):
-            x = constant(x)
-        if not isinstance(x, ArrayMethods):
-            raise DTypeError(f"watch: cannot watch {described(x)}", "wrap it first: x = ad.constant(...)")
-        if not is_differentiable(x.dtype):
-            raise DTypeError(f"watch: dtype {x.dtype} is not differentiable", "cast to float: x.astype(float)")
-        value = x.peek() if isinstance(x, Variable) else lift(x)
-        freeze(x)
-        if value not in self._watched and self._was_used(value):
-            late.append(x)
-        if isinstance(x, Variable):
-            self._explicit.add(id(x))
-            self.read(x, value)
-        else:
-            self._watched.add(value)
-        return x
-
-    def _was_used(self, x: Any) -> bool:
-        """Whether an unwatched value was used; uses on record get a stand-in, for they stay constant."""
-        places = [k for k, instr in enumerate(self._instrs) if any(o is x for o in instr.operands)]
-        if places:
-            stand_in = identity(x)
-            for k in places:
-                self._instrs[k] = _with_operand(self._instrs[k], x, stand_in)
-        return bool(places) or (isinstance(x, Tensor) and x.used_at > self._since)
-
     def watched_variables(self) -> tuple[Variable, ...]:
         """The variables watched so far, in order of construction."""
-        found = [variable for variable, _ in self._variables.values()]
+        found = [variable for variable, _ in self._recording.variables.values()]
         return tuple(sorted(found, key=lambda v: v.serial))
-
-    def watches(self, x: Any) -> bool:
-        """Whether a value is on this tape."""
-        return x in self._watched  # a recorded value, not what an array holds by now
-
-    def read(self, variable: Variable, tensor: Any) -> None:
-        """A variable was read while this tape records (called by the variable)."""
-        entry = self._variables.get(id(variable))
-        if entry is None or tensor not in self._watched:
-            wanted = (self._watch_accessed and variable.trainable) or id(variable) in self._explicit
-            if wanted and is_differentiable(variable.dtype):
-                entry = entry or self._variables.setdefault(id(variable), (variable, []))
-                entry[1].append(tensor)
-                self._watched.add(tensor)
-
-    def offer(self, instr: Instr) -> bool:
-        """An instruction ran while this tape records; keep it if it reads a watched value."""
-        if self._watched.isdisjoint(instr.operands):
-            tapes.clock.now += 1
-            for operand in instr.operands:
-                if type(operand) is Tensor:
-                    operand.used_at = tapes.clock.now
-            return False
-        self._instrs.append(instr)
-        self._watched.update(instr.results)
-        return True
 
     # ---- gradients ------------------------------------------------------------------------
 
@@ -267,7 +197,7 @@ class GradientTape:
             constant(np.zeros(s.shape, s.dtype)) if g is None and zero else g
             for g, s in zip(grads, found_sources, strict=True)
         ]
-        return filled[0] if source_spec is None else optree.tree_unflatten(source_spec, filled)
+        return nested(filled, source_spec)
 
     def jacobian(
         self,
@@ -321,8 +251,8 @@ class GradientTape:
             ]
             for t, of_target in zip(targets, table, strict=True)
         ]
-        nested = [f[0] if source_spec is None else optree.tree_unflatten(source_spec, f) for f in filled]
-        return nested[0] if target_spec is None else optree.tree_unflatten(target_spec, nested)
+        rows = [nested(f, source_spec) for f in filled]
+        return nested(rows, target_spec)
 
     def batch_jacobian(
         self,
@@ -375,7 +305,7 @@ class GradientTape:
 
     def _used(self, compute: Callable[[], Any]) -> Any:
         """The result of one use of the tape; recording stops for it, and it is consumed if it is not persistent."""
-        inside = self._recording and not self._persistent
+        inside = self._is_recording and not self._persistent
         if inside:
             self._stop()
         try:
@@ -391,9 +321,7 @@ class GradientTape:
     def _consume(self) -> None:
         self._consumed = True
         self._consumed_at = user_location()
-        kept = self._variables
-        self._clear()
-        self._variables = {key: (v, []) for key, (v, _) in kept.items()}
+        self._recording.consume()
 
     def _check_usable(self, asked: str) -> None:
         if not self._entered:
@@ -406,32 +334,10 @@ class GradientTape:
             )
 
     def _gradients(self, targets: list[Any], cotangents: list[Any], sources: list[Any]) -> list[Any]:
-        targets, groups = self._values(targets, sources)
-        return answers.gradients(self._instrs, targets, cotangents, groups)
+        targets, groups = self._recording.values(targets, sources)
+        return answers.gradients(self._recording.instrs, targets, cotangents, groups)
 
     def _jacobians(self, target: Any, sources: list[Any]) -> list[Any]:
         """The Jacobian of one target with respect to each source, None where unconnected."""
-        (target,), groups = self._values([target], sources)
-        return answers.jacobians(self._instrs, target, groups)
-
-    def _values(self, targets: list[Any], sources: list[Any]) -> tuple[list[Any], list[list[Any]]]:
-        """The targets' values, and for each source the values on the tape that it stands for."""
-        # A variable as a target is its current value, read or not.
-        current = {id(t): t.peek() for t in targets if isinstance(t, Variable)}
-        if current:
-            targets = [current.get(id(t), t) for t in targets]
-        reached = set(targets)
-        return targets, [self._parts(s, reached, current) for s in sources]
-
-    def _parts(self, source: Any, targets: set[Any], current: dict[int, Any]) -> list[Any]:
-        """The values on the tape that a source stands for; none when it was not watched."""
-        if not isinstance(source, Variable):
-            return [source] if source in self._watched or source in targets else []
-        parts = list(self._variables.get(id(source), (source, []))[1])
-        value = current.get(id(source))
-        return parts if value is None or any(p is value for p in parts) else [*parts, value]
-
-
-def _with_operand(instr: Instr, old: Any, new: Any) -> Instr:
-    operands = tuple([new if o is old else o for o in instr.operands])
-    return Instr(instr.op, operands, instr.params, instr.results, instr.blocks, instr.location)
+        (target,), groups = self._recording.values([target], sources)
+        return answers.jacobians(self._recording.instrs, target, groups)

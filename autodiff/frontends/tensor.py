@@ -221,6 +221,9 @@ class Recorder:
             return x if x.storage is None else x.storage.now(x)  # type: ignore[no-any-return]
         if type(x) is Literal:
             return x
+        if type(x) is np.ndarray and x.dtype.kind in "fiubc" and x.dtype.isnative:
+            array = np.array(x, order="C")
+            return Tensor(interned(ArrayAval(array.shape, array.dtype)), _frozen(array))
         if isinstance(x, Tracer):
             raise leaked(x)
         if isinstance(x, ArrayMethods):

@@ -12,9 +12,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from autodiff.errors import DTypeError, ShapeError, TapeError
-from autodiff.frontends import tapes
 from autodiff.frontends.array import ArrayMethods, plain_array
 from autodiff.frontends.surface.sparse import asked_by_sparse, opaque
+from autodiff.frontends.tapes import RECORDING
 from autodiff.frontends.tensor import RECORDER, Tensor, constant
 from autodiff.ir.aval import ArrayAval
 from autodiff.ir.build import emitter
@@ -78,9 +78,10 @@ class Variable(ArrayMethods):
         return self._serial
 
     def __autodiff_operand__(self) -> Tensor:
-        for tape in tapes.active():
-            tape.read(self, self._tensor)
-        return self._tensor
+        tensor = self._tensor
+        for tape in RECORDING.tapes:
+            tape.read(self, tensor)
+        return tensor
 
     def peek(self) -> Tensor:
         """The current value, unseen by tapes."""

@@ -39,7 +39,7 @@ div = Elementwise(
     "div",
     np.true_divide,
     "({0} / {1})",
-    (lambda z, x, y: 1.0 / y, lambda z, x, y: -z / y),
+    (lambda z, x, y: 1.0 / y, lambda z, x, y: -z * (1.0 / y)),  # one division for the two
     domain=NONZERO,
     takes_complex=True,
     singular=lambda x, y: not isinstance(y, Literal),

@@ -169,7 +169,7 @@ class KernelCache:
 
 
 def _key(signature: Signature) -> Key:
-    return signature.text, config.math, config.native
+    return signature.text, config.math, config.bounds, config.native
 
 
 KERNELS = KernelCache()

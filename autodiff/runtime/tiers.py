@@ -28,8 +28,8 @@ from autodiff.runtime.kernels import KERNELS, CacheInfo
 if TYPE_CHECKING:
     from autodiff.backends.numba.compile import CompiledKernel, Run
 
-# Straight-line programs of 3,000 instructions compile in about 4 s, and it grows faster than that.
-SIZE_LIMIT = 5000
+# Straight-line programs of 5,000 instructions compile in a few seconds, and it grows linearly.
+SIZE_LIMIT = 20_000
 # Looking for the kernel of a program (its signature) costs 0.1 ms an operation: on the first
 # runs of a large one that is more than the interpreter takes.
 LOOKUP_LIMIT = 400
@@ -68,7 +68,7 @@ class Program:
             return self._interpreter(*args)
         for info in self.infos:
             info.counter.value += 1
-        return self.run(*[as_kernel_argument(a, aval) for a, aval in zip(args, self._avals, strict=True)])
+        return self.run(*map(as_kernel_argument, args, self._avals))
 
     def ready(self) -> Any:
         """The native kernel, compiled if need be; None when there is none, for a `reason` perhaps."""

@@ -12,18 +12,20 @@ from __future__ import annotations
 
 from llvmlite import ir
 
+from autodiff.backends.numba.bounds import require
 from autodiff.backends.numba.cost import formulas
 from autodiff.backends.numba.host import HOST
-from autodiff.backends.numba.large import ENTRIES
 from autodiff.backends.numba.lives import buffers_of, roots_of
 from autodiff.backends.numba.llvm_calls import asks_host, emit_call
-from autodiff.backends.numba.llvm_function import STATUS, WORD, WORDS, FunctionPrinter, memory_type
+from autodiff.backends.numba.llvm_function import WORD, WORDS, FunctionPrinter, memory_type
+from autodiff.backends.numba.llvm_loops import count
 from autodiff.backends.numba.llvm_nest import NestPrinter
 from autodiff.backends.numba.llvm_scalar import constant
-from autodiff.backends.numba.llvm_step import StepPrinter, table
+from autodiff.backends.numba.llvm_step import StepPrinter, poll
 from autodiff.backends.numba.llvm_words import Words
 from autodiff.backends.numba.nest import Alias, KernelPlan, LoopNest, NativeCall
-from autodiff.backends.numba.outline import Outline, outline
+from autodiff.backends.numba.outline import Outline, many, outline
+from autodiff.config import config
 
 # A formula written out costs 10 to 30 ms of compilation, and 0 to 25 % less time than a call of it,
 # the less the more there are; a kernel of more than this calls them all.
@@ -61,12 +63,15 @@ class KernelPrinter:
             pointer = f.b.inttoptr(self.words.word(place, f.b), memory_type(buffer.dtype).as_pointer())
             f.b.store(f.stored(f.values[buffer.name]), pointer)
         f.raise_refused()
+        f.raise_out_of_bounds()
         f.finish()
 
     # ---- steps ------------------------------------------------------------------------------
 
     def _step(self, step: LoopNest | NativeCall | Alias) -> None:
         if isinstance(step, Alias):
+            if config.bounds:
+                self._require_same_size(step)
             return  # `roots` knows
         for buffer in buffers_of(step):
             root = self.roots.get(buffer, buffer)
@@ -81,10 +86,17 @@ class KernelPrinter:
         else:
             o = outline(step, self.roots, self.calls.index(step) if asks_host(step) else None)
             self._call(o, self.functions.get(o.key) or self._native(step, o), hosted=asks_host(step))
-            self.f.check(self.f.b.call(self._poll(), []))
+            self.f.check(self.f.b.call(poll(self.module), []))
+
+    def _require_same_size(self, step: Alias) -> None:
+        """Two names of the same memory must be equally long."""
+        old, new = (self.f.size(count(b.shape)) for b in (step.base, step.buffer))
+        message = f"{step.buffer.name} is another size than {step.base.name}, whose memory it is"
+        require(self.f.b, self.f.b.icmp_signed("==", old, new), message)
+        self.f.raise_out_of_bounds()
 
     def _nest(self, step: LoopNest, o: Outline) -> ir.Function:
-        inputs = [self.f.values[name] for name in o.inputs]
+        inputs = {name: self.words.dtype(name) for name in o.inputs}
         self.functions[o.key] = StepPrinter(self.module, step, o, inputs, self.called).function()
         return self.functions[o.key]
 
@@ -99,23 +111,12 @@ class KernelPrinter:
         self.functions[o.key] = f.finish()
         return self.functions[o.key]
 
-    def _poll(self) -> ir.Function:
-        """A look for signals, for use between steps that may be long; none where nobody expects large work."""
-        if "poll" in self.functions:
-            return self.functions["poll"]
-        f = FunctionPrinter(self.module, "poll", [])
-        entry = f.b.load(f.b.gep(table(self.module), [WORD(ENTRIES.index("autodiff_poll"))]))
-        with f.b.if_then(f.b.icmp_signed("!=", entry, WORD(0)), likely=False):
-            f.b.ret(f.b.call(f.b.inttoptr(entry, ir.FunctionType(STATUS, []).as_pointer()), []))
-        self.functions["poll"] = f.finish()
-        return self.functions["poll"]
-
     def _call(self, o: Outline, function: ir.Function, hosted: bool = False) -> None:
         f = self.f
         outputs = [f.entry.alloca(memory_type(b.dtype)) for b in o.outputs]
         args = [self.words.pointer(b, f.b) for b in o.buffers]
         args += map(self.words.size, (*o.sizes, *((HOST,) if hosted else ())))
-        args += map(self.words.value, o.inputs)
+        args += [f.input_block(o.inputs)] if many(o) else [self.words.value(name) for name in o.inputs]
         f.check(f.b.call(function, [*args, *outputs]))
         for buffer, place in zip(o.outputs, outputs, strict=True):
             f.values[buffer.name] = f.load(place, buffer.dtype)

@@ -7,18 +7,20 @@ scalars by name, `pointers` buffers, `sizes` the sizes that were passed in.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from llvmlite import ir
 
+from autodiff.backends.numba import bounds
 from autodiff.backends.numba.llvm_scalar import BOOL, TYPES, Scalar, ScalarPrinter, constant
 from autodiff.backends.numba.llvm_written import call_written
 from autodiff.backends.numba.native import OWN
 from autodiff.backends.numba.nest import Access, Buffer, Constant, Guard, Guarded, Index, NativeCall, Source
 from autodiff.backends.numba.outline import Outline
+from autodiff.config import config
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,17 +36,14 @@ def memory_type(dtype: np.dtype) -> ir.Type:
     return ir.IntType(8) if dtype == BOOL else TYPES[dtype]
 
 
-def raise_error(b: ir.IRBuilder, kind: str, message: str) -> None:
+def raise_error(b: ir.IRBuilder, kind: str, text: ir.Value) -> None:
     """Set an exception of CPython's, with its lock or without."""
     module, byte = b.module, ir.IntType(8)
-    text = bytearray(message.encode() + b"\0")
-    holder = ir.GlobalVariable(module, ir.ArrayType(byte, len(text)), module.get_unique_name("message"))
-    holder.initializer, holder.global_constant, holder.linkage = ir.Constant(holder.value_type, text), True, "internal"
     found = module.globals.get(kind) or ir.GlobalVariable(module, byte.as_pointer(), kind)
     pointer = byte.as_pointer()
     set_string = _c_function(module, "PyErr_SetString", ir.VoidType(), pointer, pointer)
     held = b.call(_c_function(module, "PyGILState_Ensure", STATUS), [])
-    b.call(set_string, [b.load(found), b.bitcast(holder, pointer)])
+    b.call(set_string, [b.load(found), text])
     b.call(_c_function(module, "PyGILState_Release", ir.VoidType(), STATUS), [held])
 
 
@@ -56,6 +55,18 @@ def _c_function(module: ir.Module, name: str, result: ir.Type, *arguments: ir.Ty
 def parsed_size(text: str) -> ast.expr:
     """A size expression."""
     return ast.parse(text, mode="eval").body
+
+
+class Lazy(dict[Any, Any]):
+    """Made when it is first asked for."""
+
+    def __init__(self, make: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self.make = make
+
+    def __missing__(self, key: Any) -> Any:
+        value = self[key] = self.make(key)
+        return value
 
 
 class FunctionPrinter:
@@ -79,6 +90,10 @@ class FunctionPrinter:
         self.assumed: dict[Guard, bool] = {}  # conditions that are known where code is being emitted
         self.sizes: dict[str, ir.Value] = {}
         self.pointers: dict[Buffer, ir.Value] = {}
+        self.aliases: dict[Buffer, Buffer] = {}
+        self.inputs: dict[str, tuple[ir.Value, int, np.dtype]] = {}  # scalars in memory: where, number, dtype
+        self.functions: dict[str, ir.Function] = {}  # of the module, by what they do
+        self.refusing: set[int] = set()  # which of them may refuse
         self.calls: Sequence[NativeCall] = ()  # of the kernel: the host knows them by their numbers
 
     @property
@@ -100,15 +115,53 @@ class FunctionPrinter:
             return
         refused = self.b.icmp_signed("!=", self.b.load(self._refused), STATUS(0))
         with self.b.if_then(refused, likely=False):
-            raise_error(self.b, f"{OWN}PyExc_ValueError", REFUSED)
+            raise_error(self.b, f"{OWN}PyExc_ValueError", bounds.text_of(self.b, REFUSED))
             self.b.ret(STATUS(1))
         self._refused = None
+
+    def raise_out_of_bounds(self) -> None:
+        """Return with an exception if an access was out of bounds, here or in another function of the module."""
+        if not config.bounds:
+            return
+        place = bounds.found(self.module)
+        message = self.b.load(place)
+        with self.b.if_then(self.b.icmp_unsigned("!=", message, message.type(None)), likely=False):
+            self.b.store(message.type(None), place)
+            raise_error(self.b, f"{OWN}PyExc_RuntimeError", message)
+            self.b.ret(STATUS(1))
 
     def finish(self, status: int = 0) -> ir.Function:
         """End the function."""
         self.b.ret(STATUS(status) if self._refused is None else self.b.load(self._refused))
         self.entry.branch(self._start)
         return self.body
+
+    # ---- scalars in memory ------------------------------------------------------------------
+
+    def take_inputs(self, block: ir.Value, dtypes: dict[str, np.dtype]) -> None:
+        """Scalars that are passed in memory, one word each, in this order."""
+        block.add_attribute("noalias")
+        self.inputs = {name: (block, k, dtype) for k, (name, dtype) in enumerate(dtypes.items())}
+        self.values = Lazy(lambda name: self._input(name, self.entry))
+
+    def _input(self, name: str, b: ir.IRBuilder) -> Scalar:
+        block, k, dtype = self.inputs[name]
+        return Scalar(from_word(b, b.load(b.gep(block, [WORD(k)])), TYPES[dtype]), dtype)
+
+    def input_block(self, names: Sequence[str]) -> ir.Value:
+        """Scalars in memory, for `take_inputs`: where they are, if they lie there one after the other, or copied."""
+        places = [self.inputs.get(name, (None, 0, None))[:2] for name in names]
+        block, first = places[0]
+        if block is not None and places == [(block, first + k) for k in range(len(names))]:
+            return self.b.gep(block, [WORD(first)])
+        copy = self.entry.alloca(WORD, WORD(len(names)))
+        for k, name in enumerate(names):
+            self.b.store(as_word(self.b, self.scalar_now(name).ir), self.b.gep(copy, [WORD(k)]))
+        return copy
+
+    def scalar_now(self, name: str) -> Scalar:
+        """A scalar, loaded here if it lies in memory: nothing is kept in a register until it is needed."""
+        return self._input(name, self.b) if name in self.inputs else self.values[name]
 
     # ---- memory -----------------------------------------------------------------------------
 
@@ -118,6 +171,7 @@ class FunctionPrinter:
         for buffer in outline.buffers:
             self.pointers[buffer] = rest.pop(0)
             self.pointers[buffer].add_attribute("noalias")
+        self.aliases = dict(outline.aliases)
         for alias, buffer in outline.aliases:
             self.pointers[alias] = self.pointers[buffer]
         for name in outline.sizes:
@@ -131,13 +185,24 @@ class FunctionPrinter:
 
     def address(self, access: Access, loops: Sequence[ir.Value]) -> ir.Value:
         """Where an element lies."""
-        shape, offset = access.buffer.shape, None
+        shape, offset, inside = access.buffer.shape, None, []
         for k, index in enumerate(access.index):
             inner = " * ".join(n for n in shape[k + 1 :] if n != "1")
             place = self._position(index, loops)
+            if config.bounds:
+                inside.append((f"axis {k}", bounds.below(self.b, place, self.size(shape[k]))))
             term = place if not inner else self.b.mul(place, self.size(inner), flags=("nsw",))
             offset = term if offset is None else self.b.add(offset, term, flags=("nsw",))
-        return self.b.gep(self.pointers[access.buffer], [WORD(0) if offset is None else offset])
+        address = self.b.gep(self.pointers[access.buffer], [WORD(0) if offset is None else offset])
+        return bounds.element(self, access.buffer, address, inside) if config.bounds else address
+
+    def element(self, buffer: Buffer, where: ir.Value) -> ir.Value:
+        """Where the element at an offset lies."""
+        address = self.b.gep(self.pointers[buffer], [where])
+        if not config.bounds:
+            return address
+        size = self.size(" * ".join(n for n in buffer.shape if n != "1"))
+        return bounds.element(self, buffer, address, [("the offset", bounds.below(self.b, where, size))])
 
     def _position(self, index: Index, loops: Sequence[ir.Value]) -> ir.Value:
         start = self.size(index.start)
@@ -162,6 +227,10 @@ class FunctionPrinter:
         zero = constant(guarded.zero.value, guarded.zero.dtype)
         for guard in guarded.guards:
             if guard in self.assumed:
+                if config.bounds:
+                    one = bounds.below(b, self._position(guard.index, loops), self.size(guard.size))
+                    good = one if self.assumed[guard] else b.not_(one)
+                    bounds.require(b, good, f"a guard of size {guard.size} was taken to be {self.assumed[guard]}")
                 if not self.assumed[guard]:
                     return zero
                 continue
@@ -241,3 +310,26 @@ class FunctionPrinter:
         """Leave with a status that is not 0."""
         with self.b.if_then(self.b.icmp_signed("!=", status, STATUS(0)), likely=False):
             self.b.ret(status)
+
+
+def as_word(b: ir.IRBuilder, value: ir.Value) -> ir.Value:
+    """Any argument as 64 bits."""
+    kind = value.type
+    if isinstance(kind, ir.PointerType):
+        return b.ptrtoint(value, WORD)
+    if isinstance(kind, ir.DoubleType):
+        return b.bitcast(value, WORD)
+    if isinstance(kind, ir.FloatType):
+        return b.zext(b.bitcast(value, ir.IntType(32)), WORD)
+    return value if kind.width == 64 else b.zext(value, WORD)
+
+
+def from_word(b: ir.IRBuilder, word: ir.Value, kind: ir.Type) -> ir.Value:
+    """The argument of this type."""
+    if isinstance(kind, ir.PointerType):
+        return b.inttoptr(word, kind)
+    if isinstance(kind, ir.DoubleType):
+        return b.bitcast(word, kind)
+    if isinstance(kind, ir.FloatType):
+        return b.bitcast(b.trunc(word, ir.IntType(32)), kind)
+    return word if kind.width == 64 else b.trunc(word, kind)

@@ -55,9 +55,9 @@ def offset(printer: Any, *terms: tuple[ir.Value, ir.Value]) -> ir.Value:
 
 def at(printer: Any, buffer: Buffer, where: ir.Value) -> Scalar:
     """The element at an offset."""
-    found: Scalar = printer.load(printer.b.gep(printer.pointers[buffer], [where]), buffer.dtype)
+    found: Scalar = printer.load(printer.element(buffer, where), buffer.dtype)
     return found
 
 
 def store(printer: Any, buffer: Buffer, where: ir.Value, value: Scalar) -> None:
-    printer.b.store(printer.stored(value), printer.b.gep(printer.pointers[buffer], [where]))
+    printer.b.store(printer.stored(value), printer.element(buffer, where))

@@ -6,20 +6,28 @@ C = A B is computed as C' = B' A'. A side with one row or column is a matrix-vec
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
 
+from autodiff.backends.numba.llvm_function import FunctionPrinter
 from autodiff.backends.numba.llvm_loops import count, each
 from autodiff.backends.numba.llvm_scalar import constant
+from autodiff.backends.numba.llvm_step import poll
 from autodiff.backends.numba.native import register_routines
 from autodiff.backends.numba.nest import Buffer, NativeCall, Order
 
 WORD, INT, CHAR = ir.IntType(64), ir.IntType(32), ir.IntType(8)
 ROUTINES = {np.dtype("f8"): "d", np.dtype("f4"): "s"}
+
+# In multiplications. Signals are looked for after a product of the first; one of the second, 0.2 s on one core, is
+# divided into parts of so many rows, and of so much of the inner size.
+LONG_PRODUCT, LARGE_PRODUCT = 1 << 20, 1 << 32
+ROWS, INNER = 1024, 768
 
 
 class Blas:
@@ -27,29 +35,29 @@ class Blas:
 
     def __init__(self, printer: Any, dtype: np.dtype) -> None:
         register_routines()
-        self.p, self.b = printer, printer.b
+        self.p, self.b, self.dtype = printer, printer.b, dtype
         self.prefix = ROUTINES[dtype]
         self.real: ir.Type = constant(0, dtype).ir.type
-        self.one, self.zero = self._kept(self.real(1.0)), self._kept(self.real(0.0))
+        self.one, self.zero = self.kept(self.real(1.0)), self.kept(self.real(0.0))
 
-    def _kept(self, value: ir.Value) -> ir.Value:
+    def kept(self, value: ir.Value) -> ir.Value:
         """A value in memory, to point at."""
         slot = self.p.entry.alloca(value.type)
         self.b.store(value, slot)
         return slot
 
     def size(self, value: ir.Value) -> ir.Value:
-        return self._kept(self.b.trunc(value, INT))
+        return self.kept(self.b.trunc(value, INT))
 
     def stride(self, value: ir.Value) -> ir.Value:
         """A leading dimension: BLAS refuses 0, even for empty matrices."""
         return self.size(self.b.select(self.b.icmp_signed(">", value, WORD(1)), value, WORD(1)))
 
     def number(self, value: int) -> ir.Value:
-        return self._kept(INT(value))
+        return self.kept(INT(value))
 
     def letter(self, character: str) -> ir.Value:
-        return self._kept(CHAR(ord(character)))
+        return self.kept(CHAR(ord(character)))
 
     def letter_of(self, transposed: bool) -> ir.Value:
         return self.letter("T" if transposed else "N")
@@ -74,6 +82,10 @@ class Matrix:
     @property
     def transposed(self) -> Matrix:
         return Matrix(self.pointer, self.column, self.row, not self.flipped)
+
+    def at(self, b: ir.IRBuilder, row: ir.Value, column: ir.Value) -> ir.Value:
+        """Where an element is."""
+        return b.gep(self.pointer, [b.add(b.mul(row, self.row), b.mul(column, self.column))])
 
     @property
     def leading(self) -> ir.Value:
@@ -113,24 +125,58 @@ def _emit_one(blas: Blas, sizes: tuple[str, str, str], matrices: tuple[Matrix, M
     elif m == "1":
         _emit_vector(blas, (n, k), b.transposed, (a.pointer, a.column), (c.pointer, c.column))
     else:
+        _emit_product(blas, (m, n, k), matrices)
+
+
+def _emit_product(blas: Blas, sizes: tuple[str, str, str], matrices: tuple[Matrix, Matrix, Matrix]) -> None:
+    """gemm, by a function that all products of a kernel share."""
+    p, b = blas.p, blas.b
+    arguments = [p.size(s) for s in sizes]
+    for x in matrices:
+        arguments += [x.pointer, x.row, x.column, x.leading]
+    arguments += [CHAR(ord("T" if x.flipped else "N")) for x in matrices[:2]]
+    name = f"product_{blas.prefix}"
+    p.check(b.call(b.module.globals.get(name) or _product(b.module, name, blas), arguments))
+
+
+def _product(module: ir.Module, name: str, model: Blas) -> ir.Function:
+    """gemm in parts if it is large; signals are looked for after each that takes a while.
+
+    Parts along the inner size add to what is there, as BLAS itself does from block to block, so that they cost
+    nothing; those of rows are long enough to make up for `right` being read anew.
+    """
+    matrix = [model.real.as_pointer(), WORD, WORD, WORD]
+    f = FunctionPrinter(module, name, [WORD, WORD, WORD, *matrix, *matrix, *matrix, CHAR, CHAR])
+    f.body.attributes.add("optnone")  # nothing here is worth the time that loops and conditions take LLVM
+    b, blas = f.b, Blas(f, model.dtype)
+    rows, columns, inner, *rest = f.body.args
+    left, right, out = (Matrix(*rest[k : k + 3], flipped=False) for k in (0, 4, 8))
+    leading = [blas.stride(rest[k]) for k in (3, 7, 11)]
+    letters = [blas.kept(x) for x in rest[12:]]
+    work = b.mul(b.mul(rows, columns), inner)
+    large = b.icmp_signed(">", work, WORD(LARGE_PRODUCT))
+    beta, width = f.entry.alloca(blas.real), blas.size(columns)
+    with _parts(f, rows, ROWS, large) as (row, height), _parts(f, inner, INNER, large) as (k, depth):
+        first = b.icmp_signed("==", k, WORD(0))
+        b.store(b.select(first, blas.real(0.0), blas.real(1.0)), beta)
         # BLAS takes columns for rows, so all is transposed for it: c' = b' a'.
-        rows, columns, inner = (blas.p.size(s) for s in (m, n, k))
-        blas.call(
-            "gemm",
-            blas.letter_of(b.flipped),
-            blas.letter_of(a.flipped),
-            blas.size(columns),
-            blas.size(rows),
-            blas.size(inner),
-            blas.one,
-            b.pointer,
-            blas.stride(b.leading),
-            a.pointer,
-            blas.stride(a.leading),
-            blas.zero,
-            c.pointer,
-            blas.stride(c.leading),
-        )
+        parts = [right.at(b, k, WORD(0)), leading[1], left.at(b, row, k), leading[0]]
+        sizes = [width, blas.size(height), blas.size(depth)]
+        result = [beta, out.at(b, row, WORD(0)), leading[2]]
+        blas.call("gemm", letters[1], letters[0], *sizes, blas.one, *parts, *result)
+        with b.if_then(b.icmp_signed(">", work, WORD(LONG_PRODUCT)), likely=False):
+            f.check(b.call(poll(module), []))
+    return f.finish()
+
+
+@contextmanager
+def _parts(printer: Any, size: ir.Value, part: int, cut: ir.Value) -> Iterator[tuple[ir.Value, ir.Value]]:
+    """The start and the length of each part; the whole is the only one if it is not `cut`, or has no elements."""
+    b = printer.b
+    count = b.select(cut, b.sdiv(b.add(size, WORD(part - 1)), WORD(part)), WORD(1))
+    with printer.loop(WORD(0), count) as i:
+        start = b.mul(i, WORD(part), flags=("nsw",))
+        yield start, b.select(cut, printer.smaller(WORD(part), b.sub(size, start)), size)
 
 
 Vector = tuple[ir.Value, ir.Value]  # where it is, and how far apart its elements are

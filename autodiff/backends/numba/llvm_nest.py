@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from autodiff.backends.numba.llvm_function import WORD, FunctionPrinter
-from autodiff.backends.numba.llvm_scalar import Scalar, constant
+from autodiff.backends.numba.llvm_function import WORD, WORDS, FunctionPrinter, memory_type
+from autodiff.backends.numba.llvm_scalar import BOOL, TYPES, Scalar, constant
 from autodiff.backends.numba.nest import Access, Accumulate, Guard, Guarded, LoopNest, Statement, Store
+from autodiff.backends.numba.outline import Outline, many, outline
 from autodiff.backends.numba.source import CHUNK
+from autodiff.backends.numba.strips import COUNT, FIRST, OUTER, Strips, strips
 from autodiff.backends.numba.vector_value import Value
 from autodiff.ops.families import Elementwise, Reduction
 from autodiff.ops.op import Cast
@@ -109,7 +111,8 @@ class NestPrinter:
         self.loops: list[ir.Value] = []
         found = [s for s in nest.body if isinstance(s, Accumulate)]
         self.accumulators = {id(s): Accumulator(f, s, self.rank) for s in found}
-        self.guards = guards_by_loop(nest)
+        self.strips = strips(nest)
+        self.guards = guards_by_loop(nest) if self.strips is None else {}
         self.bordered = False  # in a border of an outer loop: inner ones are not worth cutting
 
     def emit_once(self) -> None:
@@ -146,13 +149,13 @@ class NestPrinter:
             self._outer(0, start, stop)
 
     def _outer(self, depth: int, start: ir.Value, stop: ir.Value) -> None:
-        for begin, end in self._pieces(depth, start, stop):
+        for begin, end in self._parts(depth, start, stop):
             with self.f.loop(begin, end) as i:
                 self.loops.append(i)
                 self._loop(depth + 1)
                 self.loops.pop()
 
-    def _pieces(self, depth: int, start: ir.Value, stop: ir.Value) -> Iterator[tuple[ir.Value, ir.Value]]:
+    def _parts(self, depth: int, start: ir.Value, stop: ir.Value) -> Iterator[tuple[ir.Value, ir.Value]]:
         """The parts of a loop's range: its inner part, where guards need not be asked, and the borders.
 
         In the inner part all guards hold, but those of a single position, which do not. Code is emitted
@@ -213,15 +216,65 @@ class NestPrinter:
         open_ = [a for a in self.accumulators.values() if a.depth >= 0]
         for a in open_:
             self.b.store(constant(a.op.identity(a.dtype), a.dtype).ir, a.part)
-        for begin, end in self._pieces(self.rank - 1, start, stop):
-            with self.f.loop(begin, end) as i:
-                self.loops.append(i)
-                self._loop(self.rank)
-                self.loops.pop()
-        for a in open_:
+        if self.strips is not None:
+            self._by_strips(self.strips, start, stop)
+        else:
+            for begin, end in self._parts(self.rank - 1, start, stop):
+                with self.f.loop(begin, end) as i:
+                    self.loops.append(i)
+                    self._loop(self.rank)
+                    self.loops.pop()
+        for a in open_ if self.strips is None else ():
             part = self.f.scalar.cast(Scalar(self.b.load(a.part), a.dtype), a.wide)
             total = combined(self.f, a.op, Scalar(self.b.load(a.total), a.wide), part)
             self.b.store(total.ir, a.total)
+
+    def _by_strips(self, strips: Strips, start: ir.Value, stop: ir.Value) -> None:
+        """The innermost loop in strips, over each of which one piece of the body runs after the other."""
+        f, b, length = self.f, self.b, WORD(strips.length)
+        for strip in strips.memory:
+            f.pointers[strip] = f.entry.alloca(memory_type(strip.dtype), length)
+        totals = {total: self.accumulators[id(item)] for item, total in strips.sums}
+        places = {total: f.entry.alloca(memory_type(a.wide)) for total, a in totals.items()}
+        with f.loop(start, stop, strips.length) as first:
+            count = f.smaller(length, b.sub(stop, first))
+            here = {FIRST: first, COUNT: count} | {OUTER.format(k): i for k, i in enumerate(self.loops)}
+            for piece in strips.pieces:
+                o = outline(piece, f.aliases)
+                function = f.functions.get(o.key) or self._piece(piece, o)
+                sizes = [here[n] if n in here else f.size(n) for n in o.sizes]
+                inputs = [f.input_block(o.inputs)] if many(o) else [f.scalar_now(n).ir for n in o.inputs]
+                status = b.call(
+                    function, [*(f.pointers[x] for x in o.buffers), *sizes, *inputs, *(places[t] for t in o.outputs)]
+                )
+                if id(function) in f.refusing:
+                    f.refuse(Scalar(b.icmp_signed("!=", status, status.type(0)), BOOL))
+                for total in o.outputs:
+                    a = totals[total]
+                    found = combined(f, a.op, Scalar(b.load(a.total), a.wide), f.load(places[total], a.wide))
+                    b.store(found.ir, a.total)
+
+    def _piece(self, piece: LoopNest, o: Outline) -> ir.Function:
+        """The function of one piece."""
+        f = self.f
+        dtypes = {n: f.inputs[n][2] if n in f.inputs else f.values[n].dtype for n in o.inputs}
+        totals = {s.buffer: wide(s) for s in piece.body if isinstance(s, Accumulate) and not s.buffer.shape}
+        kinds = [memory_type(x.dtype).as_pointer() for x in o.buffers] + [WORD] * len(o.sizes)
+        kinds += [WORDS] if many(o) else [TYPES[dtypes[n]] for n in o.inputs]
+        kinds += [memory_type(totals[t]).as_pointer() for t in o.outputs]
+        inner = FunctionPrinter(f.module, "piece", kinds, f.scalar.called)
+        rest = inner.bind(o)
+        if many(o):
+            inner.take_inputs(rest.pop(0), dtypes)
+        for name in () if many(o) else o.inputs:
+            inner.values[name] = Scalar(rest.pop(0), dtypes[name])
+        printer = NestPrinter(inner, piece)
+        printer.guards = {}
+        printer.emit(Blocks(WORD(0), WORD(1), inner.size(COUNT), rest))
+        if inner.may_refuse:
+            f.refusing.add(id(inner.body))
+        f.functions[o.key] = inner.finish()
+        return inner.body
 
     def _finish(self, a: Accumulator) -> None:
         total = self.f.scalar.cast(Scalar(self.b.load(a.total), a.wide), a.dtype)

@@ -9,13 +9,22 @@ A nest over small sizes that never change is one function, without blocks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from llvmlite import ir
 
+from autodiff.backends.numba.bounds import require
 from autodiff.backends.numba.cost import BLOCK, MOST_BLOCKS, nanoseconds
 from autodiff.backends.numba.large import ENTRIES, LARGE, TABLE
-from autodiff.backends.numba.llvm_function import STATUS, WORD, WORDS, FunctionPrinter, memory_type
+from autodiff.backends.numba.llvm_function import (
+    STATUS,
+    WORD,
+    WORDS,
+    FunctionPrinter,
+    as_word,
+    from_word,
+    memory_type,
+)
 from autodiff.backends.numba.llvm_nest import (
     Blocks,
     NestPrinter,
@@ -24,30 +33,36 @@ from autodiff.backends.numba.llvm_nest import (
     whole_reductions,
     wide,
 )
-from autodiff.backends.numba.llvm_scalar import BOOL, Scalar, constant
+from autodiff.backends.numba.llvm_scalar import BOOL, TYPES, Scalar, constant
 from autodiff.backends.numba.nest import LoopNest
-from autodiff.backends.numba.outline import Outline
+from autodiff.backends.numba.outline import Outline, many
 from autodiff.backends.numba.source import CHUNK
+from autodiff.config import config
 from autodiff.ops.families import Reduction
 
+if TYPE_CHECKING:
+    import numpy as np
+
+POLL = "poll"
 FIXED = 16  # units of work per nanosecond
 
 
 class StepPrinter:
     """Emits the functions of one nest.
 
-    `inputs` are its scalars, as the caller has them; `called` is that of `ScalarPrinter`.
+    `inputs` are the dtypes of its scalars; `called` is that of `ScalarPrinter`.
     """
 
     def __init__(
-        self, module: ir.Module, nest: LoopNest, outline: Outline, inputs: Sequence[Scalar], called: bool
+        self, module: ir.Module, nest: LoopNest, outline: Outline, inputs: dict[str, np.dtype], called: bool
     ) -> None:
         self.module, self.nest, self.outline, self.inputs = module, nest, outline, inputs
         self.called = called
         self.may_refuse = False
         self.whole = whole_reductions(nest)
         self.shared = [memory_type(b.dtype).as_pointer() for b in outline.buffers]
-        self.shared += [WORD] * len(outline.sizes) + [x.ir.type for x in inputs]
+        self.shared += [WORD] * len(outline.sizes)
+        self.shared += [WORDS] if many(outline) else [TYPES[dtype] for dtype in inputs.values()]
         self.parts = [memory_type(wide(a)).as_pointer() for a in self.whole]
 
     def function(self) -> ir.Function:
@@ -70,8 +85,10 @@ class StepPrinter:
     def _bind(self, f: FunctionPrinter) -> list[ir.Value]:
         """Name the arguments that all functions share; the others."""
         rest = f.bind(self.outline)
-        for name, model in zip(self.outline.inputs, self.inputs, strict=True):
-            f.values[name] = Scalar(rest.pop(0), model.dtype)
+        if many(self.outline):
+            f.take_inputs(rest.pop(0), self.inputs)
+        for name, dtype in self.inputs.items() if not many(self.outline) else ():
+            f.values[name] = Scalar(rest.pop(0), dtype)
         return rest
 
     # ---- blocks ---------------------------------------------------------------------------------
@@ -82,6 +99,8 @@ class StepPrinter:
         parts = [f.entry.alloca(kind.pointee, MOST_BLOCKS) for kind in self.parts]
         elements = f.size(" * ".join(n for n in self.nest.domain if n != "1") or "1")
         rows, count = self._cut(f, trips, elements)
+        if config.bounds:
+            require(b, b.icmp_signed("<=", count, WORD(MOST_BLOCKS)), "a loop has more blocks than partial results")
         nest = self._nest()
         serial = any(0 in a.axes for a in memory_reductions(self.nest))
         units = max(1, round(nanoseconds(self.nest) * FIXED))
@@ -192,24 +211,13 @@ def table(module: ir.Module) -> ir.GlobalVariable:
     return found.bitcast(WORDS)
 
 
-def as_word(b: ir.IRBuilder, value: ir.Value) -> ir.Value:
-    """Any argument as 64 bits."""
-    kind = value.type
-    if isinstance(kind, ir.PointerType):
-        return b.ptrtoint(value, WORD)
-    if isinstance(kind, ir.DoubleType):
-        return b.bitcast(value, WORD)
-    if isinstance(kind, ir.FloatType):
-        return b.zext(b.bitcast(value, ir.IntType(32)), WORD)
-    return value if kind.width == 64 else b.zext(value, WORD)
-
-
-def from_word(b: ir.IRBuilder, word: ir.Value, kind: ir.Type) -> ir.Value:
-    """The argument of this type."""
-    if isinstance(kind, ir.PointerType):
-        return b.inttoptr(word, kind)
-    if isinstance(kind, ir.DoubleType):
-        return b.bitcast(word, kind)
-    if isinstance(kind, ir.FloatType):
-        return b.bitcast(b.trunc(word, ir.IntType(32)), kind)
-    return word if kind.width == 64 else b.trunc(word, kind)
+def poll(module: ir.Module) -> ir.Function:
+    """A look for signals, for use between steps that may be long; none where nobody expects large work."""
+    known = module.globals.get(POLL)
+    if known is not None:
+        return known
+    f = FunctionPrinter(module, POLL, [])
+    entry = f.b.load(f.b.gep(table(module), [WORD(ENTRIES.index("autodiff_poll"))]))
+    with f.b.if_then(f.b.icmp_signed("!=", entry, WORD(0)), likely=False):
+        f.b.ret(f.b.call(f.b.inttoptr(entry, ir.FunctionType(STATUS, []).as_pointer()), []))
+    return f.finish()

@@ -6,13 +6,12 @@ long kernel; straight-line code of the kernel itself finds its operands in lazil
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from llvmlite import ir
 
 from autodiff.backends.numba.host import HOST
-from autodiff.backends.numba.llvm_function import WORD, FunctionPrinter, memory_type
+from autodiff.backends.numba.llvm_function import WORD, FunctionPrinter, Lazy, memory_type
 from autodiff.backends.numba.llvm_scalar import TYPES, Scalar
 from autodiff.backends.numba.nest import Buffer, KernelPlan
 
@@ -31,9 +30,12 @@ class Words:
         self.places: dict[Any, int] = {key: k for k, key in enumerate(keys)}
         self.results = range(len(keys), len(keys) + len(scalars))
         self.dtypes: dict[str, np.dtype] = {p.name: p.dtype for p in plan.params if not p.shape}
-        f.pointers = _Lazy(lambda buffer: self.pointer(buffer, f.entry))
-        f.sizes = _Lazy(lambda name: self.word(self.places[name], f.entry))
-        f.values = _Lazy(lambda name: self.scalar(name, f.entry))
+        words = f.body.args[0]
+        whole = {n: d for n, d in self.dtypes.items() if d in ("f8", "i8")}  # whose words are what they stand for
+        f.inputs = {name: (words, self.places[name], dtype) for name, dtype in whole.items()}
+        f.pointers = Lazy(lambda buffer: self.pointer(buffer, f.entry))
+        f.sizes = Lazy(lambda name: self.word(self.places[name], f.entry))
+        f.values = Lazy(lambda name: self.scalar(name, f.entry))
 
     def word(self, place: int, b: ir.IRBuilder) -> ir.Value:
         return b.load(b.gep(self.f.body.args[0], [WORD(place)]))
@@ -50,6 +52,10 @@ class Words:
         """A scalar, here and now if it is one that was passed in."""
         return self.scalar(name, self.f.b).ir if name in self.dtypes else self.f.values[name].ir
 
+    def dtype(self, name: str) -> np.dtype:
+        found: np.dtype = self.dtypes[name] if name in self.dtypes else self.f.values[name].dtype
+        return found
+
     def scalar(self, name: str, b: ir.IRBuilder) -> Scalar:
         dtype, word = self.dtypes[name], self.word(self.places[name], b)
         kind = TYPES[dtype]
@@ -57,15 +63,3 @@ class Words:
             return Scalar(word if kind.width == 64 else b.trunc(word, kind), dtype)
         number = b.bitcast(word, ir.DoubleType())  # Python's numbers are double
         return Scalar(number if isinstance(kind, ir.DoubleType) else b.fptrunc(number, kind), dtype)
-
-
-class _Lazy(dict[Any, Any]):
-    """Made when it is first asked for."""
-
-    def __init__(self, make: Callable[[Any], Any]) -> None:
-        super().__init__()
-        self.make = make
-
-    def __missing__(self, key: Any) -> Any:
-        value = self[key] = self.make(key)
-        return value

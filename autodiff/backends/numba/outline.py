@@ -42,6 +42,11 @@ class Outline:
     outputs: tuple[Buffer, ...]
 
 
+def many(outline: Outline) -> bool:
+    """Whether a step is given its scalars in memory: it has too many for registers."""
+    return len(outline.inputs) > 16
+
+
 def outline(step: LoopNest | NativeCall, roots: Mapping[Buffer, Buffer], number: int | None = None) -> Outline:
     """The outline of a step; `roots` says whose memory an alias is, `number` that a call is unlike all others."""
     walk = _Walk(roots)

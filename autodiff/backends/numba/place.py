@@ -196,7 +196,8 @@ class Places:
             stack.append((current, True))
             waiting = (self._waiting.get(self.resolve(o)[0]) for o in current.operands)
             stack += [(w, False) for w in waiting if w is not None]
-        return list(chain)
+        # As written, not as found: each value is then read soon after it is made.
+        return sorted(chain, key=lambda i: self._order[i.results[0]])
 
     def is_pointwise(self, operand: Operand, domain: Shape) -> bool:
         """Whether a nest over `domain` reads every element of the operand's base where it writes it."""

@@ -1,10 +1,12 @@
 """Formulas for erf and erfc. See `vector_math` for the guide.
 
-Near 0 erf x = x + x P(x**2); elsewhere erfc a = e**(-a**2) t Q(u) with t = 1 / (a + 5/2), u linear in t: the factor
+Near 0 erf x = x + x P(x**2); elsewhere erf a = 1 - erfc a, and erfc a = e**(-a**2) t Q(u) with t = 1 / (a + 5/2), u linear in t: the factor
 e**(a**2) erfc(a) / t is smooth on all of [1/2, 28] (as in W. J. Cody 1969, with one interval in place of two).
 
 The coefficients are near-minimax interpolants from mpmath.chebyfit: P of erf(x) / x - 1 in x**2 on [0, 1],
 12 terms, error 7.4e-18; Q of e**(a**2) erfc(a) / t in u on [-1.0006, 1.0001], 22 terms, error 7.5e-18.
+For erf the tail is subtracted from 1: a shorter Q, on a in [1, 6] only, with 15 terms and an error of 2.4e-16 of at
+most 0.16, is enough, and so is the plain square.
 """
 
 from __future__ import annotations
@@ -25,6 +27,13 @@ ERFC = (
     -0.0014129639213259356, 0.009992707323749688, 0.0682936173471102, 0.23234079051447268,
     0.5495079288772753, 0.9891728034248647,
 )  # fmt: skip
+ERF_TAIL = (
+    -1.1198447901295618e-11, -7.408605803268352e-11, 5.295525445205351e-10, 1.5151347765116974e-09,
+    -1.8986181090255682e-08, -2.7611138556642712e-08, 6.779457677926761e-07, 1.1242315922611009e-06,
+    -2.636425432931361e-05, -0.00011308222142187977, 0.0008727889449422132, 0.01277316344298295,
+    0.08089883112107982, 0.34130966583731054, 1.0608257561353167,
+)  # fmt: skip
+TAIL_SCALE, TAIL_SHIFT = 11.9, 2.4  # t * TAIL_SCALE - TAIL_SHIFT maps a in [1, 6] to [-1, 1]
 # u = t * U_SCALE - U_SHIFT maps a in [1/2, 28] to [-1.0005, 1]; both constants are exact.
 U_SCALE, U_SHIFT = 6.65625, 1.21875
 
@@ -48,11 +57,21 @@ def erfc_tail(a: Value) -> Value:
     return PowerOfTwo.from_magic(rounded).times(factor + factor * relative)
 
 
+def erf_tail(a: Value) -> Value:
+    """erf(a) for a >= 1; from 6 on it is 1."""
+    a = a.clamp(1.0, 6.0)
+    f = a.format
+    rounded, r = reduce(-(a * a))
+    power = ((rounded.as_bits() - (f.magic_bits - f.bias)) << f.mantissa).as_float()  # 2**k, with k >= -52
+    t = 1.0 / (a + 2.5)
+    q = t * horner(t * TAIL_SCALE - TAIL_SHIFT, ERF_TAIL)
+    return 1.0 - power * q * (1.0 + expm1_reduced(r))
+
+
 @in_double
 def erf(x: Value) -> Value:
     a = abs(x)
-    tail = 1.0 - erfc_tail(a)
-    return select(a < 1.0, erf_centre(x), tail.copysign(x))
+    return select(a < 1.0, erf_centre(x), erf_tail(a).copysign(x))
 
 
 @in_double

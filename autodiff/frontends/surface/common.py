@@ -61,6 +61,8 @@ def some_axes(axis: Any, ndim: int, name: str) -> tuple[int, ...]:
     """An `axis=` argument (None, int or tuple) as sorted non-negative axes."""
     if axis is None:
         return tuple(range(ndim))
+    if type(axis) is int:
+        return (one_axis(axis, ndim, name),)
     listed = axis if isinstance(axis, tuple | list) else (axis,)
     axes = sorted(one_axis(a, ndim, name) for a in listed)
     if len(set(axes)) != len(axes):

@@ -61,6 +61,8 @@ def _expanded(index: Any, shape: tuple[int, ...]) -> list[Any]:
 
 
 def _entry(part: Any) -> list[Any]:
+    if type(part) is np.ndarray and part.dtype.kind in "iu" and part.ndim:
+        return [part]
     if part is None or part is Ellipsis or isinstance(part, slice):
         return [part]
     if isinstance(part, Operand):
@@ -151,7 +153,7 @@ def recorded_mask(index: Any) -> Any:
 
 
 def _is_array(part: Any) -> bool:
-    return isinstance(part, np.ndarray | Operand)
+    return type(part) is np.ndarray or isinstance(part, Operand)
 
 
 # ---- basic indices ---------------------------------------------------------------------------
@@ -218,7 +220,8 @@ def _advanced(x: Any, parts: list[Any]) -> Any:
     slices = [p if p is None or isinstance(p, slice) else slice(None) for p in parts]
     spots = [k for k, p in enumerate(parts) if p is not None and not isinstance(p, slice)]
     arrays = [parts[k] if _is_array(parts[k]) else np.asarray(parts[k]) for k in spots]
-    x = _basic(x, slices)
+    if len(spots) < len(parts):
+        x = _basic(x, slices)
     together = spots == list(range(spots[0], spots[-1] + 1))
     if not together:
         rest = [k for k in range(x.aval.ndim) if k not in spots]
@@ -262,15 +265,24 @@ def flat_index(arrays: list[Any], sizes: tuple[int, ...]) -> tuple[Any, tuple[in
 
 
 def _known_flat(arrays: list[Any], sizes: tuple[int, ...], shape: tuple[int, ...]) -> np.ndarray:
-    places = []
+    flat: Any = None
     for k, (a, n) in enumerate(zip(arrays, sizes, strict=True)):
-        array = np.asarray(a).astype(np.intp)
-        if array.size and (array.min() < -n or array.max() >= n):
-            bad = array.min() if array.min() < -n else array.max()
-            raise AxisError(f"index {bad} is out of bounds for axis {k} with size {n}")
-        places.append(np.broadcast_to(np.where(array < 0, array + n, array), shape))
-    flat = np.ravel_multi_index(places, sizes) if all(sizes) else np.zeros(shape, np.intp)
-    return np.atleast_1d(flat).astype(np.intp)
+        places = _counted_from_start(np.asarray(a).astype(np.intp), n, k)
+        flat = places if flat is None else flat * n + places
+    flat = flat if flat.shape == shape else np.broadcast_to(flat, shape)
+    return flat if shape else flat.reshape(1)
+
+
+def _counted_from_start(places: np.ndarray, n: int, axis: int) -> np.ndarray:
+    """Indices of an axis of size n, none of them negative."""
+    # Seen as unsigned, a negative number is beyond every size: one pass for the usual case.
+    if not places.size or places.view(np.uintp).max() < n:
+        return places
+    lowest, highest = places.min(), places.max()
+    if lowest < -n or highest >= n:
+        bad = lowest if lowest < -n else highest
+        raise AxisError(f"index {bad} is out of bounds for axis {axis} with size {n}")
+    return np.where(places < 0, places + n, places)
 
 
 # ---- functions -------------------------------------------------------------------------------

@@ -32,6 +32,8 @@ def matmul(x1: Any, x2: Any) -> Any:
             f"{a.aval.shape[-1]} columns against {b.aval.shape[-2 if b.aval.ndim > 1 else -1]} rows",
             REMEDY,
         )
+    if a.aval.ndim == 2 and b.aval.ndim == 2:
+        return matmul_op(a, b)
     if a.aval.ndim == 1 and b.aval.ndim == 1:
         return reduce_sum(mul(a, b), axes=(0,))
     left = reshape_op(a, shape=(1, *a.aval.shape)) if a.aval.ndim == 1 else a

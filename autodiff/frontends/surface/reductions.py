@@ -168,7 +168,7 @@ def mean(
 ) -> Any:
     x = as_dtype(as_float(lift(a)), dtype)
     axes = some_axes(axis, x.aval.ndim, "mean")
-    return sum(x, axis=axes, out=out, keepdims=keepdims, where=where) / counted(x, axes, keepdims, where)
+    return sum(x, axis=axis, out=out, keepdims=keepdims, where=where) / counted(x, axes, keepdims, where)
 
 
 def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = MISSING) -> Any:
