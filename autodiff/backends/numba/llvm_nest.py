@@ -269,7 +269,7 @@ class NestPrinter:
         for name in () if many(o) else o.inputs:
             inner.values[name] = Scalar(rest.pop(0), dtypes[name])
         printer = NestPrinter(inner, piece)
-        printer.guards = {}
+        printer.strips, printer.guards = None, {}  # a piece is not cut again
         printer.emit(Blocks(WORD(0), WORD(1), inner.size(COUNT), rest))
         if inner.may_refuse:
             f.refusing.add(id(inner.body))

@@ -1,7 +1,8 @@
 """Formulas for erf and erfc. See `vector_math` for the guide.
 
-Near 0 erf x = x + x P(x**2); elsewhere erf a = 1 - erfc a, and erfc a = e**(-a**2) t Q(u) with t = 1 / (a + 5/2), u linear in t: the factor
-e**(a**2) erfc(a) / t is smooth on all of [1/2, 28] (as in W. J. Cody 1969, with one interval in place of two).
+Near 0 erf x = x + x P(x**2); elsewhere erf a = 1 - erfc a, and erfc a = e**(-a**2) t Q(u) with t = 1 / (a + 5/2), u
+linear in t: the factor e**(a**2) erfc(a) / t is smooth on all of [1/2, 28] (as in W. J. Cody 1969, with one interval in
+place of two).
 
 The coefficients are near-minimax interpolants from mpmath.chebyfit: P of erf(x) / x - 1 in x**2 on [0, 1],
 12 terms, error 7.4e-18; Q of e**(a**2) erfc(a) / t in u on [-1.0006, 1.0001], 22 terms, error 7.5e-18.
