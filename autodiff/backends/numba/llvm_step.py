@@ -9,6 +9,7 @@ A nest over small sizes that never change is one function, without blocks.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llvmlite import ir
@@ -45,6 +46,16 @@ if TYPE_CHECKING:
 
 POLL = "poll"
 FIXED = 16  # units of work per nanosecond
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What it takes to run a nest: its function, what that is passed, how many blocks of how many rows there are."""
+
+    nest: ir.Function
+    passed: list[ir.Value]
+    count: ir.Value
+    rows: ir.Value
 
 
 class StepPrinter:
@@ -101,7 +112,7 @@ class StepPrinter:
         rows, count = self._cut(f, trips, elements)
         if config.bounds:
             require(b, b.icmp_signed("<=", count, WORD(MOST_BLOCKS)), "a loop has more blocks than partial results")
-        nest = self._nest()
+        run = Run(self._nest(), [*args, *parts], count, rows)
         serial = any(0 in a.axes for a in memory_reductions(self.nest))
         units = max(1, round(nanoseconds(self.nest) * FIXED))
         work = b.sdiv(b.mul(elements, WORD(units)), WORD(FIXED))
@@ -110,11 +121,11 @@ class StepPrinter:
         with b.if_else(divided, likely=False) as (long, short):
             with long:
                 if serial:
-                    self._one_by_one(f, nest, args, parts, (count, rows), entry)
+                    self._one_by_one(f, run, poll=entry)
                 else:
-                    self._by_threads(f, nest, args, parts, (count, rows), (entry, work))
+                    self._by_threads(f, run, pool=entry, work=work)
             with short:
-                self._heed(f, b.call(nest, [*args, *parts, WORD(0), count, rows]))
+                self._heed(f, b.call(run.nest, [*run.passed, WORD(0), count, rows]))
         return parts, count
 
     def _cut(self, f: FunctionPrinter, trips: ir.Value, elements: ir.Value) -> tuple[ir.Value, ir.Value]:
@@ -150,25 +161,25 @@ class StepPrinter:
         if self.may_refuse:
             f.refuse(Scalar(f.b.icmp_unsigned("!=", status, status.type(0)), BOOL))
 
-    def _one_by_one(self, f, nest, args, parts, cut, poll) -> None:  # type: ignore[no-untyped-def]
+    def _one_by_one(self, f: FunctionPrinter, run: Run, poll: ir.Value) -> None:
         """Blocks that add up in the same memory, in order; signals are looked for in between."""
-        b, (count, rows) = f.b, cut
+        b = f.b
         function = b.inttoptr(poll, ir.FunctionType(STATUS, []).as_pointer())
-        with f.loop(WORD(0), count) as block:
-            self._heed(f, b.call(nest, [*args, *parts, block, b.add(block, WORD(1)), rows]))
+        with f.loop(WORD(0), run.count) as block:
+            self._heed(f, b.call(run.nest, [*run.passed, block, b.add(block, WORD(1)), run.rows]))
             f.check(b.call(function, []))
 
-    def _by_threads(self, f, nest, args, parts, cut, job) -> None:  # type: ignore[no-untyped-def]
+    def _by_threads(self, f: FunctionPrinter, run: Run, pool: ir.Value, work: ir.Value) -> None:
         """Leave it to the pool, which calls `range`."""
-        b, (count, rows), (entry, work) = f.b, cut, job
-        passed = [*args, *parts, rows, WORD(0)]  # the last is where a thread says what it refused
+        b = f.b
+        passed = [*run.passed, run.rows, WORD(0)]  # the last is where a thread says what it refused
         ctx = f.entry.alloca(WORD, WORD(len(passed)))
         for k, value in enumerate(passed):
             b.store(as_word(b, value), b.gep(ctx, [WORD(k)]))
-        range_ = self._range(nest)
+        range_ = self._range(run.nest)
         kinds = [range_.type, WORDS, WORD, WORD]
-        run = b.inttoptr(entry, ir.FunctionType(STATUS, kinds).as_pointer())
-        f.check(b.call(run, [range_, ctx, count, work]))
+        divide = b.inttoptr(pool, ir.FunctionType(STATUS, kinds).as_pointer())
+        f.check(b.call(divide, [range_, ctx, run.count, work]))
         self._heed(f, b.load(b.gep(ctx, [WORD(len(passed) - 1)])))
 
     def _range(self, nest: ir.Function) -> ir.Function:
