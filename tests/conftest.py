@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 
 import pytest
 
@@ -11,6 +12,12 @@ os.environ["AUTODIFF_CACHE"] = "0"
 from autodiff.config import config  # reads the environment
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
+
+
+def pytest_configure():
+    """Ctrl-C as Python has it by itself: a shell that runs the tests in the background has it ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser):
