@@ -1,10 +1,13 @@
-"""Every stage from Python to the signature does work in proportion to the program: counted in bytecodes, not timed."""
+"""Every stage from Python to LLVM's text does work in proportion to the program: counted in bytecodes, not timed."""
 
 import sys
 
 import numpy as np
 import pytest
 
+from autodiff.backends.numba.compile import plan_kernel
+from autodiff.backends.numba.llvm import KernelPrinter
+from autodiff.backends.numba.llvm_calls import with_work
 from autodiff.config import config
 from autodiff.frontends.tracer import trace
 from autodiff.ir.aval import ArrayAval
@@ -16,7 +19,7 @@ from autodiff.passes.pipeline import lowerable, optimize
 from autodiff.passes.stabilize import stabilize
 from autodiff.transforms.reverse import value_and_gradient
 
-SHORT, LONG = 10, 60
+SHORT, LONG = 8, 40
 F64 = np.dtype(np.float64)
 
 
@@ -92,6 +95,8 @@ def stages(program, n):
         stage("canonicalize", lambda block: canonicalize(block)[0], "generalize"),
         stage("signature", signature, "canonicalize"),
         stage("pretty", pretty, "canonicalize"),
+        stage("plan", lambda block: plan_kernel(block, signature(block).sizes), "canonicalize"),
+        stage("print", lambda plan: KernelPrinter(with_work(plan)), "plan"),
     ]
 
 
