@@ -72,6 +72,7 @@ def test_inside_compiled_functions(squares):
     assert total(x, 6) == pytest.approx(sum(np.mean(x[:, : k + 1] ** 2) for k in range(6)))
 
 
+@pytest.mark.slow
 def test_in_parallel_loops(rows):
     f, caller = rows
 

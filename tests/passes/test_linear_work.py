@@ -125,7 +125,10 @@ def unverified(monkeypatch):
     monkeypatch.setattr(config, "verify", False)
 
 
-@pytest.mark.parametrize("program", [chain, transcendental, recurrent, heat, written])
+SLOW = [pytest.param(p, marks=pytest.mark.slow) for p in (recurrent, heat)]
+
+
+@pytest.mark.parametrize("program", [chain, transcendental, written, *SLOW])
 def test_work_grows_with_the_program_and_no_faster(program):
     for _, thunk in stages(program, SHORT):
         thunk()  # what is kept between programs (shape rules, uses of ops) is not counted
