@@ -94,6 +94,8 @@ def _step(step: LoopNest | NativeCall | Alias) -> list[str]:
     if isinstance(step, LoopNest):
         return list(_NestPrinter(step).lines())
     if isinstance(step, Alias):
+        if step.buffer.shape == step.base.shape:
+            return [f"{step.buffer.name} = {step.base.name}"]
         shape = ", ".join(step.buffer.shape)
         return [f"{step.buffer.name} = {step.base.name}.reshape(({shape}{',' if len(step.buffer.shape) == 1 else ''}))"]
     return _call(step)
