@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from kernels import Kernel, close
 from op_samples import as_tuple
+from threads import wrong_in_threads
 
 import autodiff as ad
 from autodiff.backends.interpreter import run
@@ -309,21 +310,7 @@ def test_threads_do_not_share_intermediates():
     """The host's functions give the lock away; each thread's numbers stay its own."""
     f = ad.jit(ad.value_and_grad(lambda x: np.sum(np.linalg.eigvalsh(x @ x.T) ** 2) + np.sum(np.tanh(x))))
     inputs = [numbers((60, 60), "f8", seed=k) for k in range(4)]
-    expected = [f(x) for x in inputs]
-    wrong = []
-
-    def work(k):
-        for _ in range(12):
-            value, gradient = f(inputs[k])
-            if value != expected[k][0] or not np.array_equal(gradient, expected[k][1]):
-                wrong.append(k)
-
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    assert not wrong
+    assert not wrong_in_threads(f, inputs, 12)
 
 
 def test_errors_of_threads_are_their_own():

@@ -4,11 +4,11 @@ import collections
 import gc
 import subprocess
 import sys
-import threading
 import weakref
 
 import numpy as np
 import pytest
+from threads import wrong_in_threads
 
 import autodiff as ad
 from autodiff.backends.numba.arena import ARENA, KEPT, PATIENCE
@@ -449,21 +449,7 @@ def test_an_error_frees_the_arena():
 def test_threads_share_kernels_and_arena():
     f = ad.value_and_grad(centred)
     inputs = [np.random.default_rng(k).normal(size=(5 + k, 7)) for k in range(4)]
-    expected = [f(x) for x in inputs]
-    wrong = []
-
-    def work(k):
-        for _ in range(200):
-            value, gradient = f(inputs[k])
-            if value != expected[k][0] or not np.array_equal(gradient, expected[k][1]):
-                wrong.append(k)
-
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    assert not wrong
+    assert not wrong_in_threads(f, inputs, 200)
     assert ARENA.used == 0
 
 

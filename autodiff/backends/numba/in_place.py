@@ -9,7 +9,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from autodiff.backends.numba.lives import lives_of, roots_of
-from autodiff.backends.numba.nest import Alias, Buffer, Guarded, Index, KernelPlan, LoopNest, Store, accesses
+from autodiff.backends.numba.nest import (
+    Access,
+    Accumulate,
+    Alias,
+    Buffer,
+    Guarded,
+    Index,
+    KernelPlan,
+    LoopNest,
+    Store,
+    accesses,
+    sources,
+)
 
 
 def in_place(plan: KernelPlan) -> KernelPlan:
@@ -23,15 +35,16 @@ def in_place(plan: KernelPlan) -> KernelPlan:
     for k, step in enumerate(plan.steps):
         if not isinstance(step, LoopNest) or not step.domain:
             continue
-        written = [s.target.buffer for s in step.body if isinstance(s, Store)]
-        for target in written:
-            if target not in lives or lives[target][0] != k or target.zeroed or not _pointwise(step, target):
+        apart = _apart(step)
+        for target in [s.target.buffer for s in step.body if isinstance(s, Store)]:
+            if target not in lives or lives[target][0] != k or target.zeroed or target in apart:
                 continue
-            source = next((b for b in _read(step) if b in free and _replaces(step, target, b, lives, k)), None)
+            read = (b for b in _read(step) if b in free and b not in apart)
+            source = next((b for b in read if _replaces(target, b, lives, k)), None)
             if source is not None:
                 _stores_last(step, target)
                 aliases.insert(0, Alias(source, target))
-                free -= {source, target} if target in aliased else {source}
+                free.remove(source)
                 lives[target] = (lives[source][0], lives[target][1])
     if not aliases:
         return plan
@@ -43,27 +56,21 @@ def _read(nest: LoopNest) -> list[Buffer]:
     return [a.buffer for s in nest.body if not isinstance(s, Store) for a in accesses(s)]
 
 
-def _replaces(nest: LoopNest, target: Buffer, source: Buffer, lives: dict[Buffer, tuple[int, int]], k: int) -> bool:
-    """Whether nobody needs `source` after this nest, which reads it only where it writes `target`."""
+def _replaces(target: Buffer, source: Buffer, lives: dict[Buffer, tuple[int, int]], k: int) -> bool:
+    """Whether `source` is like `target`, and nobody needs it after step `k`."""
     first, last = lives[source]
-    same = source.shape == target.shape and source.dtype == target.dtype
-    return same and first < k == last and _pointwise(nest, source)
+    return source.shape == target.shape and source.dtype == target.dtype and first < k == last
 
 
-def _pointwise(nest: LoopNest, buffer: Buffer) -> bool:
-    """Whether a nest touches every element of a buffer in its own trip only, without conditions."""
+def _apart(nest: LoopNest) -> set[Buffer]:
+    """The buffers that a nest touches otherwise than each element in its own trip, without conditions."""
     whole = tuple(Index(k) for k in range(len(nest.domain)))
-    if buffer.shape != nest.domain:
-        return False
+    found = {a.buffer for s in nest.body for a in accesses(s) if a.index != whole or a.buffer.shape != nest.domain}
     for item in nest.body:
-        if any(a.buffer is buffer and a.index != whole for a in accesses(item)):
-            return False
-        sources = item.operands if hasattr(item, "operands") else (item.value,)
-        if any(isinstance(s, Guarded) and getattr(s.source, "buffer", None) is buffer for s in sources):
-            return False
-        if getattr(item, "buffer", None) is buffer:  # added up in place
-            return False
-    return True
+        found.update(s.source.buffer for s in sources(item) if isinstance(s, Guarded) and isinstance(s.source, Access))
+        if isinstance(item, Accumulate):  # added up in place
+            found.add(item.buffer)
+    return found
 
 
 def _stores_last(nest: LoopNest, buffer: Buffer) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,20 +27,6 @@ def each(printer: Any, size: str) -> Iterator[ir.Value]:
         return
     with printer.loop(WORD(0), printer.size(size)) as i:
         yield i
-
-
-@contextmanager
-def while_(printer: Any, condition: Callable[[], ir.Value]) -> Iterator[None]:
-    """Repeat as long as `condition`, which emits the question, says so."""
-    b = printer.b
-    head, body, done = (printer.body.append_basic_block(n) for n in ("head", "body", "done"))
-    b.branch(head)
-    b.position_at_end(head)
-    b.cbranch(condition(), body, done)
-    b.position_at_end(body)
-    yield
-    b.branch(head)
-    b.position_at_end(done)
 
 
 def offset(printer: Any, *terms: tuple[ir.Value, ir.Value]) -> ir.Value:

@@ -17,7 +17,7 @@ import numpy as np
 
 from autodiff.backends.numba.llvm_function import WORD, WORDS, FunctionPrinter, memory_type
 from autodiff.backends.numba.llvm_scalar import BOOL, TYPES, Scalar, constant
-from autodiff.backends.numba.nest import Access, Accumulate, Guard, Guarded, LoopNest, Statement, Store
+from autodiff.backends.numba.nest import Access, Accumulate, Guard, Guarded, LoopNest, Statement, Store, sources
 from autodiff.backends.numba.outline import Outline, many, outline
 from autodiff.backends.numba.source import CHUNK
 from autodiff.backends.numba.strips import COUNT, FIRST, OUTER, Strips, strips
@@ -90,7 +90,7 @@ def guards_by_loop(nest: LoopNest) -> dict[int, list[Guard]]:
     """The guards of a nest, each once, by the loop that they are about."""
     found: dict[int, dict[Guard, None]] = {}
     for item in nest.body:
-        for source in item.operands if isinstance(item, Statement) else (item.value,):
+        for source in sources(item):
             for guard in source.guards if isinstance(source, Guarded) else ():
                 if guard.index.axis is not None and guard.index.step == 1:
                     found.setdefault(guard.index.axis, {})[guard] = None

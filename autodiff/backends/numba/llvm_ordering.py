@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autodiff.backends.numba.host import native_if
-from autodiff.backends.numba.llvm_loops import WORD, at, count, each, offset, store, while_
+from autodiff.backends.numba.llvm_loops import WORD, at, count, each, offset, store
 from autodiff.backends.numba.llvm_scalar import Scalar, constant
 from autodiff.backends.numba.nest import Buffer, NativeCall
+from autodiff.backends.numba.writer import while_
 
 if TYPE_CHECKING:
     from llvmlite import ir
@@ -46,7 +47,7 @@ def _bisect(p: Any, table: Buffer, row: ir.Value, n: ir.Value, x: Scalar, right:
         y = at(p, table, b.add(row, place, flags=("nsw",)))
         return b.not_(_less(p, x, y)) if right else _less(p, y, x)
 
-    with while_(p, lambda: b.icmp_signed(">", b.load(length), WORD(1))):
+    with while_(p.b, lambda: b.icmp_signed(">", b.load(length), WORD(1))):
         # The place is one of `length + 1`, from `low` on.
         start, rest = b.load(low), b.load(length)
         half = b.lshr(rest, WORD(1))
@@ -96,7 +97,7 @@ def _insert(p: Any, step: NativeCall, start: ir.Value, length: ir.Value, i: ir.V
 
     b.store(i, gap)
     ask()
-    with while_(p, lambda: b.load(overtakes)):
+    with while_(p.b, lambda: b.load(overtakes)):
         before = b.sub(b.load(gap), WORD(1))
         store(p, out, strided(b.load(gap)), at(p, out, strided(before)))
         b.store(before, gap)

@@ -38,11 +38,20 @@ class Index:
         return Index(inner.axis, plus(self.start, times(self.step, inner.start)), self.step * inner.step)
 
 
+def sources(item: Statement | Store | Accumulate) -> tuple[Source, ...]:
+    """What a statement reads."""
+    return item.operands if isinstance(item, Statement) else (item.value,)
+
+
+def unguarded(source: Source) -> str | Constant | Access:
+    """What is read where it is read at all."""
+    return source.source if isinstance(source, Guarded) else source
+
+
 def accesses(item: Statement | Store | Accumulate) -> list[Access]:
     """The elements of memory that a statement reads, and the one that it writes."""
-    sources: tuple[Source, ...] = item.operands if isinstance(item, Statement) else (item.value,)
-    found = [s.source if isinstance(s, Guarded) else s for s in sources]
-    return [s for s in (*found, *((item.target,) if isinstance(item, Store) else ())) if isinstance(s, Access)]
+    found = [*map(unguarded, sources(item)), *((item.target,) if isinstance(item, Store) else ())]
+    return [s for s in found if isinstance(s, Access)]
 
 
 def plus(a: str, b: str) -> str:

@@ -24,6 +24,8 @@ from autodiff.backends.numba.nest import (
     Source,
     Statement,
     Store,
+    sources,
+    unguarded,
 )
 
 if TYPE_CHECKING:
@@ -139,6 +141,5 @@ class _Cutter:
 
 def names_read(items: Sequence[Item]) -> list[str]:
     """The names that statements read, each once."""
-    sources = [s for item in items for s in (item.operands if isinstance(item, Statement) else (item.value,))]
-    plain = [s.source if isinstance(s, Guarded) else s for s in sources]
-    return list(dict.fromkeys(s for s in plain if isinstance(s, str)))
+    found = (unguarded(s) for item in items for s in sources(item))
+    return list(dict.fromkeys(s for s in found if isinstance(s, str)))

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from llvmlite import ir
 
 WORD, BYTE, INT = ir.IntType(64), ir.IntType(8), ir.IntType(32)
 VOID = ir.VoidType()
 POINTER, WORDS = BYTE.as_pointer(), WORD.as_pointer()
+
+
+@contextmanager
+def while_(b: ir.IRBuilder, condition: Callable[[], ir.Value]) -> Iterator[None]:
+    """Repeat as long as `condition`, which emits the question, says so."""
+    head, body, done = (b.function.append_basic_block(name) for name in ("head", "body", "done"))
+    b.branch(head)
+    b.position_at_end(head)
+    b.cbranch(condition(), body, done)
+    b.position_at_end(body)
+    yield
+    b.branch(head)
+    b.position_at_end(done)
 
 
 class Writer:
@@ -38,17 +51,8 @@ class Writer:
         self.b.position_at_end(function.append_basic_block("entry"))
         yield function.args
 
-    @contextmanager
-    def while_(self, condition: Callable[[], ir.Value]) -> Iterator[None]:
-        b = self.b
-        head, body, done = (b.function.append_basic_block(name) for name in ("head", "body", "done"))
-        b.branch(head)
-        b.position_at_end(head)
-        b.cbranch(condition(), body, done)
-        b.position_at_end(body)
-        yield
-        b.branch(head)
-        b.position_at_end(done)
+    def while_(self, condition: Callable[[], ir.Value]) -> AbstractContextManager[None]:
+        return while_(self.b, condition)
 
     @contextmanager
     def count_up(self, count: ir.Value) -> Iterator[ir.Value]:
