@@ -17,6 +17,8 @@ VENV := .venv
 BENCH_VENV := .venv-bench
 BENCH_PEERS := bench-torch bench-tensorflow bench-casadi bench-pytensor
 BENCH_ARGS ?=
+GRADBENCH_ARGS ?=
+NPBENCH_ARGS ?=
 PIP := -m pip install --quiet --disable-pip-version-check
 NOTEBOOKS := $(wildcard notebooks/*.py)
 
@@ -37,7 +39,7 @@ if [ -z "$$found" ]; then \
 fi
 endef
 
-.PHONY: help setup demo test test-all fuzz mutants golden bench bench-all $(BENCH_PEERS) notebooks check clean
+.PHONY: help setup demo test test-all fuzz mutants golden bench bench-all bench-npbench gradbench $(BENCH_PEERS) notebooks check clean
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -69,6 +71,12 @@ bench: $(BENCH_VENV)/.group-bench ## measure against jax and autograd, in .venv-
 
 bench-all: $(BENCH_VENV)/.group-bench ## the same with more rounds and the heavy cases: half an hour
 	@$(BENCH_VENV)/bin/python -m benchmarks --all $(BENCH_ARGS)
+
+bench-npbench: $(BENCH_VENV)/.group-bench ## gradients of unedited NPBench kernels, timed against jax (NPBENCH_ARGS="--kernel lu")
+	@$(BENCH_VENV)/bin/python -m benchmarks.npbench $(NPBENCH_ARGS)
+
+gradbench: $(VENV)/.installed ## GradBench's twelve evals: every answer checked, and times (GRADBENCH_ARGS="--eval gmm --all")
+	@$(VENV)/bin/python -m benchmarks.gradbench $(GRADBENCH_ARGS)
 
 # Peers that run on request, each in an environment of its own: make bench-torch, then BENCH_ARGS="--peer ours jax torch".
 PACKAGES_torch := torch

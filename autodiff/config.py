@@ -12,12 +12,13 @@
 | `cache_dir` | `AUTODIFF_CACHE_DIR` | where kernels are kept on disk | the user's folder for caches |
 | `cache_limit` | `AUTODIFF_CACHE_LIMIT` | how much they may take, in MiB (least recently used go first) | 512 |
 | `math` | `AUTODIFF_MATH` | exp, sin, ...: "vector", by formulas, or "libm", by the C library, one by one | "vector" |
+| `memory` | `AUTODIFF_MEMORY` | what one loop may keep for its gradient when its length is unknown, in MiB | half of RAM |
 | `background` | `AUTODIFF_BACKGROUND` | 1: a thread makes tapes' kernels; until then they are interpreted | 0 |
 | `bounds` | `AUTODIFF_BOUNDS` | 1: kernels check every place they read or write (slow; finds errors in kernels) | 0 |
 | `logs` | `AUTODIFF_LOGS` | what is explained (`logs.py`): any of cache, fusion, compile | nothing |
 | `verify` | `AUTODIFF_VERIFY` | 1: verify every block that is built (slow; on in the tests) | 0 |
 
-Those that change machine code (`math`, `bounds`) hold for kernels made from then on.
+Those that change machine code (`math`, `memory`, `bounds`) hold for kernels made from then on.
 """
 
 from __future__ import annotations
@@ -25,10 +26,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-from autodiff.cpus import usable_cpus
+from autodiff.cpus import total_memory, usable_cpus
 
 STARTED = time.time_ns()  # when this process began to read the package
 MOST_THREADS = 1024  # the pool has room for so many
@@ -59,7 +59,6 @@ def watch(name: str, told: Callable[[int], None]) -> None:
 CHOICES = {"math": ("vector", "libm"), "logs": ("cache", "fusion", "compile")}
 
 
-@dataclass(slots=True)
 class Config:
     """The settings of this process; change a field and it holds from the next call on.
 
@@ -69,20 +68,30 @@ class Config:
         When a setting that is one of several words is given another.
     """
 
-    jit: bool = bool(_number("JIT", 1))
-    native: bool = bool(_number("NATIVE", 1))
-    eager: bool = bool(_number("EAGER", 0))
-    hot_after: int = _number("HOT_AFTER", 2)
-    cache_size: int = _number("CACHE_SIZE", 256)
-    num_threads: int = field(default_factory=_threads)
-    cache: bool = bool(_number("CACHE", 1))
-    cache_dir: str = _text("CACHE_DIR", "")
-    cache_limit: int = _number("CACHE_LIMIT", 512)
-    math: str = _text("MATH", "vector")
-    bounds: bool = bool(_number("BOUNDS", 0))
-    background: bool = bool(_number("BACKGROUND", 0))
-    logs: str = _text("LOGS", "")
-    verify: bool = bool(_number("VERIFY", 0))
+    __slots__ = (
+        *("jit", "native", "eager", "hot_after", "cache_size", "num_threads", "cache", "cache_dir", "cache_limit"),
+        *("math", "memory", "bounds", "background", "logs", "verify"),
+    )
+
+    def __init__(self) -> None:
+        self.jit = bool(_number("JIT", 1))
+        self.native = bool(_number("NATIVE", 1))
+        self.memory = _number("MEMORY", 0) or total_memory() // 2
+        self.eager = bool(_number("EAGER", 0))
+        self.hot_after = _number("HOT_AFTER", 2)
+        self.cache_size = _number("CACHE_SIZE", 256)
+        self.num_threads = _threads()
+        self.cache = bool(_number("CACHE", 1))
+        self.cache_dir = _text("CACHE_DIR", "")
+        self.cache_limit = _number("CACHE_LIMIT", 512)
+        self.math = _text("MATH", "vector")
+        self.bounds = bool(_number("BOUNDS", 0))
+        self.background = bool(_number("BACKGROUND", 0))
+        self.logs = _text("LOGS", "")
+        self.verify = bool(_number("VERIFY", 0))
+
+    def __repr__(self) -> str:
+        return f"Config({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__slots__)})"
 
     def __setattr__(self, name: str, value: Any) -> None:
         allowed = CHOICES.get(name)

@@ -7,14 +7,14 @@ That page is what is read here.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from autodiff.errors import ArgumentError
 
-PAGE = Path(__file__).parent / "docs" / "coverage.md"
+PAGE = os.path.join(os.path.dirname(__file__), "docs", "coverage.md")
 
 
 class Row(NamedTuple):
@@ -75,7 +75,8 @@ def coverage(namespace: str = "") -> Coverage:
     >>> {row.vjp for row in table if row.name == "rfft"}
     {'yes'}
     """
-    rows = parse(PAGE.read_text(encoding="utf-8"))
+    with open(PAGE, encoding="utf-8") as page:
+        rows = parse(page.read())
     if not namespace:
         return Coverage(rows)
     found = [row for row in rows if row.namespace == namespace]

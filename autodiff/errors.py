@@ -12,14 +12,13 @@ import linecache
 import os
 import sys
 from functools import lru_cache
-from pathlib import Path
 from types import FrameType
 
 import numpy as np
 
 SOURCE_WIDTH = 100  # characters of the user's line that a message shows
 
-_OWN = str(Path(__file__).parent) + os.sep
+_OWN = os.path.dirname(__file__) + os.sep
 _PACKAGES = tuple(f"{os.sep}site-packages{os.sep}{name}{os.sep}" for name in ("numpy", "optree", "numba"))
 _GENERATED = ("<string>", "<autodiff kernel>", "<__array_function__ internals>")
 
@@ -56,7 +55,7 @@ def describe_location(location: tuple[str, int] | None) -> str:
         return ""
     file, line = location
     source = clipped(linecache.getline(file, line).strip(), SOURCE_WIDTH)
-    return f"{Path(file).name}:{line}" + (f": {source}" if source else "")
+    return f"{os.path.basename(file)}:{line}" + (f": {source}" if source else "")
 
 
 def clipped(text: str, width: int) -> str:
@@ -146,6 +145,10 @@ class ConcretizationError(AutodiffError, TypeError):
     """Python asked for the value of a traced array, which has none while it is traced."""
 
 
+class LoopStateError(AutodiffError, TypeError):
+    """The state of a loop changes its shape, its dtype or its structure from trip to trip."""
+
+
 class LeakedTracerError(AutodiffError, RuntimeError):
     """A traced array was used after the function it belongs to had returned."""
 
@@ -168,6 +171,10 @@ class PathBreakWarning(UserWarning):
 
 class LateWatchWarning(UserWarning):
     """A value is watched after it was used on the tape: the earlier uses have no gradient."""
+
+
+class UnrolledWarning(UserWarning):
+    """A long loop could not be traced once: every trip became part of the program."""
 
 
 class RandomStateWarning(UserWarning):

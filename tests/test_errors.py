@@ -1,6 +1,7 @@
 """Bad input: a named error with the values, the user's line and a remedy, short enough to read."""
 
 import inspect
+import math
 import pickle
 import re
 import subprocess
@@ -74,11 +75,13 @@ def message(error, call, *needed, line=None):
         (NotDifferentiableError, lambda x: np.sum(np.roots(x)), ("np.roots",)),
         (NotDifferentiableError, lambda x: np.sum(np.nextafter(x, 1.0)), ("np.nextafter",)),
         (ConcretizationError, lambda x: np.sum(np.asarray(x)), ("asarray", "f64[3]")),
-        (ConcretizationError, lambda x: np.sum(np.array([x[0], 1.0])), ("np.stack",)),
-        (ConcretizationError, lambda x: float(x[0]), ("float()", "f64[]")),
-        (ConcretizationError, lambda x: x[0].item(), (".item()", "f64[]")),
-        (ConcretizationError, lambda x: np.sum(x) if x[0] > 0 else x[1], ("if", "np.where")),
-        (ConcretizationError, lambda x: x[int(x[0])], ("int()", "static_argnums")),
+        (ConcretizationError, lambda x: x[1] * math.ulp(x[0]), ("float()", "f64[]", "np.sin", "differentiate")),
+        (ConcretizationError, lambda x: ad.vmap(lambda r: float(r))(x)[0], ("float()", "f64[]", "r is one entry")),
+        (ConcretizationError, lambda x: ad.vmap(lambda r: r.item())(x)[0], (".item()", "f64[]", "batch")),
+        (ConcretizationError, lambda x: ad.vmap(lambda r: bool(r > 0) * r)(x)[0], ("if", "np.where")),
+        (ConcretizationError, lambda x: ad.vmap(lambda r: x[int(r)])(x)[0], ("int()", "static_argnums")),
+        (ShapeError, lambda x: np.sum(x) if x > 0 else x[1], ("(3,)", "ambiguous", "np.any")),
+        (DTypeError, lambda x: [x[0]][x[0]], ("float64", "index", "int(x)")),
         (DTypeError, lambda x: np.sum(x + None), ("NoneType",)),
         (DTypeError, lambda x: np.sum(x + "abc"), ("str", "'abc'")),
         (DTypeError, lambda x: np.sum(x * np.array([None, 1, 2])), ("object",)),

@@ -3,11 +3,14 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import autodiff as ad
 
 HEAVY = ("numba", "llvmlite", "scipy", "sklearn", "matplotlib", "tqdm", "optree", "numpy.random", "numpy.polynomial")
+# Of the standard library: 1 to 10 ms each, and no program needs them before its first call.
+SLOW = ("dataclasses", "difflib", "hashlib", "hmac", "json", "pathlib", "random", "sysconfig", "numpy.fft")
 LATER = ("data", "linalg", "math", "nn", "numpy", "scipy", "testing")
 
 
@@ -28,6 +31,48 @@ def imported():
 def test_nothing_heavy_is_imported(imported):
     assert "autodiff.frontends.tracer" in imported
     assert [m for m in imported if m in HEAVY or m.partition(".")[0] in HEAVY] == []
+
+
+def test_what_is_slow_in_the_standard_library_is_not_imported(imported):
+    assert [m for m in imported if m in SLOW] == []
+
+
+def test_ops_that_few_programs_need_are_imported_when_needed(imported):
+    rare = {f"autodiff.ops.{name}" for name in ("decompositions", "linear_solve", "matrices", "sparse", "special")}
+    rare |= {f"autodiff.frontends.surface.{name}" for name in ("rare", "linalg", "fourier", "scipy_special")}
+    assert [m for m in imported if m in rare] == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "np.linalg.norm(x) + np.linalg.slogdet(x)[1]",
+        "np.sum(np.abs(np.fft.rfft(x)))",
+        "np.sum(np.linalg.diagonal(x)) + np.sum(np.median(x, axis=0))",
+        "np.sum(scipy.special.gammaln(x))",
+        "np.sum(scipy.sparse.csr_array(np.eye(2)) @ x)",
+        "np.sum(anp.linalg.inv([[x[0, 0], 0.0], [0.0, 1.0]]))",
+        "np.sum(np.i0(x))",
+    ],
+)
+def test_rare_functions_are_found_at_the_first_call(code):
+    """Each in a process that has imported nothing for them yet."""
+    found = in_a_new_process(
+        "import numpy as np, scipy.special, scipy.sparse, autodiff as ad, autodiff.numpy as anp\n"
+        f"ad.config.jit = False\nx = np.array([[2.0, 0.5], [0.25, 3.0]])\nf = lambda x: {code}\n"
+        "print(*ad.grad(f)(x).ravel(), *((f(x + d) - f(x - d)) / 2e-6 for d in 1e-6 * np.eye(4).reshape(4, 2, 2)))"
+    )
+    gradient, differences = np.split(np.array(found, float), 2)
+    np.testing.assert_allclose(gradient, differences, rtol=1e-5, atol=1e-7)
+
+
+def test_all_ops_are_there_when_they_are_asked_for():
+    first, second = in_a_new_process(
+        "from autodiff.ops import OPS as few\nfrom autodiff import ops\nimport autodiff.numpy, autodiff.scipy.linalg\n"
+        "import autodiff.scipy.special, autodiff.scipy.stats, autodiff.scipy.signal, autodiff.nn\n"
+        "print(len(few), len(ops.op.OPS))"
+    )
+    assert first == second
 
 
 def test_subpackages_are_imported_when_needed(imported):

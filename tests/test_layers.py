@@ -21,11 +21,13 @@ LAYERS = """
     passes
     ops
     ir
-    errors config cpus logs
+    errors config cpus logs records
 """
 
 # Third-party packages that cost 0.1 to 1.5 s to import: the module that owns one may import it when first needed.
 LAZY = {"numba", "llvmlite", "scipy", "sklearn", "matplotlib", "tqdm"}
+# Parts of the standard library that cost 1 to 10 ms, and that few programs or only the first call need.
+LAZY |= {"difflib", "hashlib", "pathlib", "random", "sysconfig"}
 
 PACKAGE = "autodiff"
 ROOT = pathlib.Path(autodiff.__file__).parent

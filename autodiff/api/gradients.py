@@ -12,8 +12,9 @@ from autodiff.api.options import Argnames, Argnums, ints, names, selected
 from autodiff.errors import ArgumentError, DTypeError, ShapeError, clipped
 from autodiff.frontends import trees as optree
 from autodiff.frontends.decorators import Gradient, Pullback, Pushforward
-from autodiff.frontends.function import Function, Transform, function_name
+from autodiff.frontends.function import Function
 from autodiff.frontends.surface.common import as_dtype, lift
+from autodiff.frontends.transform import Transform, function_name
 from autodiff.ir.aval import is_differentiable
 from autodiff.ir.core import Operand
 from autodiff.ops import arithmetic

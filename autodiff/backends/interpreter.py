@@ -6,12 +6,14 @@ tier of the tape, where it answers before anything has been compiled.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from autodiff.ir.core import Block, Literal, Operand
+from autodiff.ops.region import Region
 
 
 class Interpreter:
@@ -30,7 +32,7 @@ class Interpreter:
         constants |= {r for r in block.results if isinstance(r, Literal)}
         self._constants = [(self._slot(c), c.aval.dtype.type(c.value)) for c in constants]
         self._steps = [
-            (i.op.evaluate, [self._slot(o) for o in i.operands], i.params, [self._slot(r) for r in i.results])  # type: ignore[attr-defined]
+            (_evaluator(i.op), [self._slot(o) for o in i.operands], i.params, [self._slot(r) for r in i.results])  # type: ignore[attr-defined]
             for i in block.instrs
         ]
         self._results = [(self._slot(r), r.aval) for r in block.results]
@@ -50,6 +52,15 @@ class Interpreter:
         return drops[::-1]
 
     def __call__(self, *args: Any) -> tuple[Any, ...]:
+        results = self.inner(args)
+        return _owned(results, [aval.dtype for _, aval in self._results], args)
+
+    def inner(self, args: Sequence[Any]) -> tuple[Any, ...]:
+        """The results as they are: an argument or a view of one, perhaps."""
+        env = self._run(args)
+        return tuple([env[slot] for slot, _ in self._results])
+
+    def _run(self, args: Sequence[Any]) -> list[Any]:
         env: list[Any] = [None] * len(self._slots)
         for slot, arg in zip(self._params, args, strict=True):
             env[slot] = arg
@@ -62,7 +73,22 @@ class Interpreter:
                     env[slot] = out
                 for slot in drops:
                     env[slot] = None
-        return _owned([env[slot] for slot, _ in self._results], [aval.dtype for _, aval in self._results], args)
+        return env
+
+
+def _evaluator(op: Any) -> Callable[..., Any]:
+    """How an op is evaluated; one that runs blocks is told how."""
+    if not isinstance(op, Region):
+        return op.evaluate  # type: ignore[no-any-return]
+    prepared: dict[int, Interpreter] = {}
+
+    def run(block: Block, args: Sequence[Any]) -> tuple[Any, ...]:
+        found = prepared.get(id(block))
+        if found is None:
+            found = prepared[id(block)] = Interpreter(block)
+        return found.inner(args)
+
+    return functools.partial(op.evaluate_with, run)
 
 
 def _owned(results: Sequence[Any], dtypes: Sequence[np.dtype], args: Sequence[Any]) -> tuple[Any, ...]:

@@ -30,11 +30,13 @@ from autodiff.transforms.reverse import pullback
 Groups = Sequence[Sequence[Any]]
 
 
-def gradients(instrs: Sequence[Instr], targets: list[Any], cotangents: list[Any], groups: Groups) -> list[Any]:
+def gradients(recording: Any, targets: list[Any], cotangents: list[Any], groups: Groups) -> list[Any]:
     """The gradient of the sum of the targets with respect to each source, None where unconnected."""
     sources = [part for group in groups for part in group]
-    compute = _emitted if _is_emitted(targets, sources) else _computed
-    found = compute(instrs, targets, cotangents, sources)
+    if _is_emitted(targets, sources):
+        found = _emitted(recording.instrs, targets, cotangents, sources)
+    else:
+        found = _computed(recording, targets, cotangents, sources)
     if len(groups) == len(found) and all(groups):  # each stands for one value
         return found
     parts = iter(found)
@@ -54,9 +56,9 @@ def jacobians(instrs: Sequence[Instr], target: Any, groups: Groups) -> list[Any]
     return [_added([next(found) for _ in group]) for group in groups]
 
 
-def _computed(instrs: Sequence[Instr], targets: list[Any], cotangents: list[Any], sources: list[Any]) -> list[Any]:
+def _computed(recording: Any, targets: list[Any], cotangents: list[Any], sources: list[Any]) -> list[Any]:
     given = [None if c is None else c.value() for c in cotangents]
-    arrays = replay.gradients(instrs, targets, given, sources)
+    arrays = replay.gradients(recording, targets, given, sources)
     return [
         None if a is None else Tensor(s.aval, a, None, f"ct_{s.hint}" if s.hint else "")
         for a, s in zip(arrays, sources, strict=True)

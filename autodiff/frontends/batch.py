@@ -13,7 +13,8 @@ from typing import Any
 from autodiff.errors import ArgumentError, ShapeError
 from autodiff.frontends import trees as optree
 from autodiff.frontends.call import Call
-from autodiff.frontends.function import Traced, Transform
+from autodiff.frontends.questions import Absent
+from autodiff.frontends.transform import Traced, Transform
 from autodiff.ir.aval import ArrayAval
 from autodiff.ir.build import building
 from autodiff.ir.core import Block
@@ -46,6 +47,10 @@ class Batch(Transform):
             (_without(aval, axis), hint, weak)
             for (aval, hint, weak), axis in zip(call.avals(), self._axes(call), strict=True)
         ]
+
+    def values(self, call: Call) -> list[Any]:
+        entry = Absent("is one entry of the batch of vmap, and the entries may differ")
+        return [leaf if axis is None else entry for leaf, axis in zip(call.leaves, self._axes(call), strict=True)]
 
     def _axes(self, call: Call) -> list[Axis]:
         """The batch axis of every leaf, counted from the front; None where there is none."""

@@ -12,7 +12,6 @@ import contextlib
 import inspect
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -159,16 +158,26 @@ class Parameters:
         return tuple(parts)
 
 
-@dataclass(slots=True)
 class Call:
     """Leaves that vary, and the key of everything else."""
 
-    parameters: Parameters
-    leaves: list[Any]
-    key: Any  # (structure, (aval, weak) of every leaf, static arguments)
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    statics: dict[Place, Any]
+    __slots__ = ("args", "key", "kwargs", "leaves", "parameters", "statics")
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        leaves: list[Any],
+        key: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        statics: dict[Place, Any],
+    ) -> None:
+        self.parameters = parameters
+        self.leaves = leaves
+        self.key = key  # (structure, (aval, weak) of every leaf, static arguments)
+        self.args = args
+        self.kwargs = kwargs
+        self.statics = statics
 
     def avals(self) -> list[tuple[ArrayAval, str, bool]]:
         """(aval, hint, weak) of every leaf."""

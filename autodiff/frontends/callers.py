@@ -46,6 +46,9 @@ class Compiled:
         return ArgumentError(f"{self.name}: {what}, which compiled code cannot call", remedy)
 
     def _check_kernel(self) -> None:
+        if self.entry.guards is not None:
+            remedy = f"choose with np.where, or {PYTHON}"
+            raise self._refuse("it decides on the values of its arguments, and may have to be traced again", remedy)
         if self.native is None:
             reason = self.entry.program.reason or "its kernel is compiled by Numba (AUTODIFF_NATIVE=0)"
             raise self._refuse(f"there is no native kernel ({reason})", PYTHON)

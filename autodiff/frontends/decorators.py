@@ -11,7 +11,7 @@ from typing import Any
 from autodiff.errors import DTypeError, NonScalarLossError
 from autodiff.frontends import trees as optree
 from autodiff.frontends.call import Call
-from autodiff.frontends.function import Traced, Transform
+from autodiff.frontends.transform import Traced, Transform
 from autodiff.ir.aval import is_differentiable
 from autodiff.ir.build import building, inline
 from autodiff.ir.core import Block
@@ -32,6 +32,9 @@ class Derivative(Transform):
     def arguments(self, call: Call) -> list[tuple[Any, list[int]]]:
         """Structure and leaves of each argument to differentiate with respect to."""
         return [call.structure(call.argument(which, self.name)) for which in self.which]
+
+    def differentiated(self, call: Call) -> list[int]:
+        return [k for _, leaves in self.arguments(call) for k in leaves]
 
     def check(self, call: Call) -> None:
         arguments = self.arguments(call)
@@ -122,6 +125,9 @@ class Pushforward(Transform):
 
     name = "jvp"
 
+    def differentiated(self, call: Call) -> list[int]:
+        return call.structure(0)[1]
+
     def build(self, traced: Traced, call: Call) -> tuple[Block, Any]:
         block = jvp(stabilize(traced.block), call.structure(0)[1])
         # The tangents are already parameters of the traced function, where nothing reads them.
@@ -132,6 +138,9 @@ class Pullback(Transform):
     """Arguments are (primals, cotangents); results are the primals' cotangents."""
 
     name = "vjp"
+
+    def differentiated(self, call: Call) -> list[int]:
+        return call.structure(0)[1]
 
     def build(self, traced: Traced, call: Call) -> tuple[Block, Any]:
         spec, leaves = call.structure(0)

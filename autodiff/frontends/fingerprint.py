@@ -8,7 +8,7 @@ of their content, provided the trace did nothing else with them (`_only_operand`
 
 from __future__ import annotations
 
-import random
+import functools
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,6 @@ from autodiff.frontends.world import ABSENT, SCALARS, Attributes, World, cell_co
 
 _BLOCK = 4096  # bytes hashed into one word
 _PIECE = 256  # blocks at a time, so that their upper halves stay in the processor's cache
-_GENERATOR = random.Random(0)  # Python's: numpy.random takes 10 ms to import
-_WEIGHTS, _UPPER_WEIGHTS = (
-    np.array([_GENERATOR.getrandbits(64) | 1 for _ in range(_BLOCK // 8)], np.uint64) for _ in range(2)
-)
 Uses = dict[int, set[Any]]
 
 
@@ -92,6 +88,18 @@ def _same(a: Any, b: Any) -> bool:
     return type(a) is type(b) and isinstance(a, SCALARS) and (a == b or (a != a and b != b)) and repr(a) == repr(b)
 
 
+@functools.cache
+def _weights() -> tuple[np.ndarray, np.ndarray]:
+    """Odd numbers for the words of a block, and for their upper halves; made when first needed."""
+    import random  # Python's: numpy.random takes 10 ms to import
+
+    generator = random.Random(0)
+    first, second = (
+        np.array([generator.getrandbits(64) | 1 for _ in range(_BLOCK // 8)], np.uint64) for _ in range(2)
+    )
+    return first, second
+
+
 def checksum(array: np.ndarray) -> tuple[Any, ...]:
     """Shape, dtype and a hash of the content, by 4 KiB blocks.
 
@@ -104,6 +112,7 @@ def checksum(array: np.ndarray) -> tuple[Any, ...]:
     whole = data.size // _BLOCK * _BLOCK
     words = data[:whole].view(np.uint64).reshape(-1, _BLOCK // 8)
     pieces = [words[k : k + _PIECE] for k in range(0, len(words), _PIECE)]
-    hashed = [np.einsum("ij,j->i", piece, _WEIGHTS).tobytes() for piece in pieces]
-    hashed += [np.einsum("ij,j->i", piece >> np.uint64(32), _UPPER_WEIGHTS).tobytes() for piece in pieces]
+    weights, upper_weights = _weights()
+    hashed = [np.einsum("ij,j->i", piece, weights).tobytes() for piece in pieces]
+    hashed += [np.einsum("ij,j->i", piece >> np.uint64(32), upper_weights).tobytes() for piece in pieces]
     return array.shape, array.dtype, hash((*hashed, data[whole:].tobytes()))

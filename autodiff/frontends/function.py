@@ -16,82 +16,36 @@ import types
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from autodiff.errors import ArgumentError, AutodiffError, DTypeError, user_location
+from autodiff.errors import ArgumentError, DTypeError, user_location
 from autodiff.frontends import callers, tapes
 from autodiff.frontends import trees as optree
-from autodiff.frontends.array import ArrayMethods, plain_array
+from autodiff.frontends.array import ArrayMethods
 from autodiff.frontends.call import Call, Parameters, Self
-from autodiff.frontends.fingerprint import Fingerprint, Uses
+from autodiff.frontends.control import traced_form
+from autodiff.frontends.explain import explained
+from autodiff.frontends.fingerprint import Fingerprint
+from autodiff.frontends.guards import Guards
+from autodiff.frontends.questions import Concrete, Enclosed, Questions
 from autodiff.frontends.random_state import RandomStates
 from autodiff.frontends.selection import Selection
 from autodiff.frontends.shortcut import Shortcut, current, shortcut
+from autodiff.frontends.specialisations import Caller, Entry, Link, Specialisations
 from autodiff.frontends.tensor import RECORDER
 from autodiff.frontends.tracer import TraceBuilder, Tracer, trace
+from autodiff.frontends.transform import Traced, Transform, checked_result, function_name
 from autodiff.frontends.world import World
-from autodiff.ir.aval import ArrayAval
 from autodiff.ir.build import emitter, inline
-from autodiff.ir.core import Block, Operand
+from autodiff.ir.core import Block
 from autodiff.ir.pretty import pretty
-from autodiff.passes.pipeline import optimize
 from autodiff.runtime.kernels import CacheInfo
-from autodiff.runtime.tiers import Program
 
 ENTRY_LIMIT = 512  # traces kept per function
 CHAIN_LIMIT = 4  # short cuts, of other shapes for example, that are tried one after the other
 FORM_LIMIT = 8  # short cuts kept per trace: orders in which arguments are given by name
 
 TraceBuilder.selection = Selection  # what x[mask] is; defined in terms of tracers, which cannot know it
-
-
-@dataclass(slots=True)
-class Traced:
-    """A function as a block: what it computes, what it captured, how its result is built."""
-
-    block: Block
-    captured: list[Any]
-    uses: Uses  # where captured objects were used
-    spec: Any  # structure of the results
-    n_params: int  # parameters that are arguments; the rest are captured
-
-
-@dataclass(slots=True)
-class Entry:
-    """A program ready to run, with all it was made from."""
-
-    traced: Traced
-    block: Block
-    program: Program
-    spec: Any
-    key: Any  # of the calls it is for: `Call.key`
-    fingerprint: Fingerprint
-    # By the form of a call, which arguments are given by name: the short cut, and how many it is a chain of.
-    shortcuts: dict[Any, tuple[Shortcut, int]] = field(default_factory=dict)
-
-    def holds(self) -> bool:
-        """Whether the program is still the right one."""
-        places = self.traced.block.params[self.traced.n_params :]
-        fits = all(c.shape == p.aval.shape for c, p in zip(self.traced.captured, places, strict=True))
-        return fits and self.fingerprint.holds()
-
-
-class Transform:
-    """What a decorator does to a traced function."""
-
-    name = "jit"
-
-    def check(self, call: Call) -> None:
-        """Refuse arguments before the function is traced."""
-
-    def avals(self, call: Call) -> list[tuple[ArrayAval, str, bool]]:
-        """(aval, hint, weak) of what the function is traced with, for every leaf of the arguments."""
-        return call.avals()
-
-    def build(self, traced: Traced, call: Call) -> tuple[Block, Any]:  # noqa: ARG002
-        """The block to run, and the structure of its results."""
-        return traced.block, traced.spec
 
 
 class Function:
@@ -136,7 +90,7 @@ class Function:
         self._warned = False
         self._made: list[Any] = []  # C functions whose addresses were given away
         self._lock = threading.RLock()
-        self._entries: OrderedDict[Any, Entry] = OrderedDict()
+        self._entries: OrderedDict[Any, Specialisations] = OrderedDict()
         self._last: Entry | None = None
         self._answer_with(None)
 
@@ -169,12 +123,42 @@ class Function:
         recorded = emitter() is not RECORDER
         if recorded or any(isinstance(leaf, ArrayMethods) for leaf in call.leaves):
             return self._emit(call)
-        entry = self._entry(call)
+        entry, anew = self._entry(call)
         if tapes.active() and any(isinstance(c, ArrayMethods) for c in entry.traced.captured):
-            return self._emit(call, entry)
-        outs = entry.program(*call.leaves, *map(current, entry.traced.captured))
+            return self._emit(call, self._fitting(call))
+        if entry.guards is None:
+            outs = entry.program(*call.leaves, *map(current, entry.traced.captured))
+        else:
+            entry, outs = self._guarded(call, entry if anew else None)
         self._shorten(call, entry)
         return optree.tree_unflatten(entry.spec, outs)
+
+    def _guarded(self, call: Call, entry: Entry | None) -> tuple[Entry, Sequence[Any]]:
+        """The entry whose guards hold for a call, and its results; `entry` was traced for this very call."""
+        outs: Sequence[Any] = ()
+        if entry is None:
+            entry, outs = self._entries[call.key].run(call.leaves)
+        if entry is None or not outs:
+            entry = entry or self._fitting(call)
+            outs, values = entry.run(entry.arguments(call.leaves))
+            if entry.guards is not None:
+                entry.guards.adopt(values)
+        self._last = entry
+        return entry, outs
+
+    def _fitting(self, call: Call) -> Entry:
+        """The entry whose guards hold, in NumPy's judgement: one that is there, or a new one."""
+        with self._lock:
+            entry, anew = self._entry(call)
+            if anew or entry.guards is None:
+                return entry
+            kept = self._entries[call.key]
+            found, site = kept.fitting(call.leaves)
+            if found is None:
+                kept.note_cause(site)
+                found = self._add(call, kept)
+            self._last = found
+            return found
 
     def _shorten(self, call: Call, entry: Entry) -> None:
         """Have the next call like this one answered at once.
@@ -187,11 +171,26 @@ class Function:
         if found is None and len(entry.shortcuts) < FORM_LIMIT:
             links = self._links + 1 if self._links < CHAIN_LIMIT else 1
             behind = self._call if links == 1 else self.__call__
-            found = shortcut(call, entry.program, entry.spec, entry.traced.captured, entry.fingerprint, behind)
+            if entry.guards is not None:
+                found, links = self._guarded_shortcut(call, entry, form, behind, links)
+            else:
+                found = shortcut(call, entry.program, entry.spec, entry.traced.captured, entry.fingerprint, behind)
             if found is not None:
                 entry.shortcuts[form] = found, links
         if found is not None:
             self._answer_with(found, links)
+
+    def _guarded_shortcut(
+        self, call: Call, entry: Entry, form: Any, behind: Shortcut, links: int
+    ) -> tuple[Shortcut | None, int]:
+        """The short cut of all entries for calls like this one, this entry's among them."""
+        run = entry.shortcut(call)
+        if run is None:
+            return None, links
+        kept = self._entries[call.key]
+        caller, links = kept.callers.setdefault(form, (Caller(self._call, behind), links))
+        caller.add(Link(entry, run), kept.entries)
+        return caller.answer, links
 
     def _is_method_of(self, first: Any) -> bool:
         """Whether the first argument is the instance this function is called on, as a method."""
@@ -212,49 +211,74 @@ class Function:
         outs = inline(block, [*call.leaves, *traced.captured])
         return optree.tree_unflatten(spec, [emitter().lift(o) for o in outs])
 
-    def _build(self, call: Call) -> tuple[Traced, Block, Any]:
+    def _build(self, call: Call, concrete: bool = False) -> tuple[Traced, Block, Any]:
+        """The function as a block, the block to run, and the structure of its results.
+
+        `concrete`: it is for this call, so Python may decide on values; elsewhere what surrounds it decides.
+        """
         self._transform.check(call)
-        traced = self._trace(call)
+        traced = self._trace(call, concrete)
         return traced, *self._transform.build(traced, call)
 
-    def _entry(self, call: Call) -> Entry:
+    def _entry(self, call: Call) -> tuple[Entry, bool]:
+        """An entry for calls like this one, its guards yet to be checked; and whether it was just traced for it."""
         with self._lock:
-            entry = self._entries.get(call.key)
-            if entry is None or not entry.holds():
-                entry = self._entries[call.key] = self._traced_anew(call, watched=entry is not None)
+            kept = self._entries.get(call.key)
+            watched = kept is not None
+            if kept is None:
+                kept = self._entries[call.key] = Specialisations(self.name)
                 while len(self._entries) > ENTRY_LIMIT:
                     self._entries.popitem(last=False)
+            entry = kept.latest()
+            anew = entry is None
+            if entry is None:
+                entry = self._add(call, kept, watched)
             self._entries.move_to_end(call.key)
             self._last = entry
+        return entry, anew
+
+    def _add(self, call: Call, kept: Specialisations, watched: bool = True) -> Entry:
+        entry = self._traced_anew(call, watched)
+        kept.add(entry)
         return entry
 
     def _traced_anew(self, call: Call, watched: bool) -> Entry:
         roots = (self.__wrapped__, *call.statics.values())
         states = RandomStates(World(*roots))
-        traced, block, spec = self._build(call)
+        traced, block, spec = self._build(call, concrete=True)
         self._warned = self._warned or states.warn_if_drawn(self.name, user_location() or ("<unknown>", 0))
         for _, kind, value in call.key[2]:
             if kind is Self and not watched:
                 value.when_gone(functools.partial(self._entries.pop, call.key, None))
         # Walked again: the trace may have created what it then looked up.
         fingerprint = Fingerprint(World(*roots), traced.uses)
-        return Entry(traced, block, Program(optimize(block), (self._info,)), spec, call.key, fingerprint)
+        return Entry(traced, block, spec, call.key, fingerprint, (self._info,))
 
-    def _trace(self, call: Call) -> Traced:
+    def _trace(self, call: Call, concrete: bool) -> Traced:
         found: list[Any] = []
 
         def run(*tracers: Tracer) -> Sequence[Any]:
             args, kwargs = call.rebuild(tracers)
-            result = self.__wrapped__(*args, **kwargs)
+            result = traced_form(self.__wrapped__)(*args, **kwargs)
             leaves, spec = optree.tree_flatten(result)
             found.append(spec)
-            return [_result(leaf, k, spec, self.name) for k, leaf in enumerate(leaves)]
+            return [checked_result(leaf, k, spec, self.name) for k, leaf in enumerate(leaves)]
 
-        avals = self._transform.avals(call)
-        block, builder = trace(run, avals, self.name)
+        transform, outer = self._transform, emitter()
+        values, slopes = transform.values(call), transform.differentiated(call)
+
+        def questions(builder: TraceBuilder) -> Questions:
+            if concrete:
+                return Concrete(builder, values, slopes)
+            return Enclosed(builder, values, outer, slopes)
+
+        avals = transform.avals(call)
+        block, builder = trace(run, avals, self.name, questions)
         # What was also looked at is not read anew at every run: the number seen is part of the trace.
         uses = {k: places for k, places in builder.uses.items() if k not in builder.looked_at}
-        return Traced(block, builder.captured, uses, found[0], len(avals))
+        asked = getattr(builder.questions, "guards", None)
+        guards = Guards(asked, block.params, block.instrs) if asked else None
+        return Traced(block, builder.captured, uses, found[0], len(avals), guards, builder.decisions)
 
     # ---- from compiled code -----------------------------------------------------------------
 
@@ -368,7 +392,7 @@ class Function:
     def _inspected(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Entry:
         if args or kwargs:
             method = bool(args) and self._is_method_of(args[0])
-            return self._entry(self._parameters.take_apart(args, kwargs, method))
+            return self._fitting(self._parameters.take_apart(args, kwargs, method))
         if self._last is None:
             raise ArgumentError(f"{self.name} has not been called yet", "call it once, or pass example arguments here")
         return self._last
@@ -385,6 +409,30 @@ class Function:
         """The source of the kernel: for these arguments, or for the last call."""
         return self._inspected(args, kwargs).program.source()
 
+    def explain(self, *args: Any, **kwargs: Any) -> str:
+        """What became of the function, as text: for these arguments, or for the last call.
+
+        For each loop, branch and question about a value whether it is part of the program, checked (a guard), traced
+        trip by trip or Python's, and why, with your line; then the kernel: its loop nests, calls and memory.
+
+        Raises
+        ------
+        ArgumentError
+            Without arguments, when the function has not been called.
+
+        Examples
+        --------
+        >>> import numpy as np, autodiff as ad
+        >>> @ad.grad
+        ... def f(x):
+        ...     return np.sum(x**2) if x[0] > 0 else np.sum(x)
+        >>> print(f.explain(np.array([1.0, 2.0])).splitlines()[0])
+        grad of f(x: f64[2])
+        """
+        entry = self._inspected(args, kwargs)
+        kept = self._entries.get(entry.key)
+        return explained(self, self._transform.name, entry, 1 if kept is None else len(kept.entries))
+
     def cache_info(self) -> CacheInfo:
         """Kernels compiled and reused on behalf of this function."""
         return self._info
@@ -394,23 +442,3 @@ class Function:
         self._entries.clear()
         self._last = None
         self._answer_with(None)
-
-
-def function_name(function: Any) -> str:
-    """What messages call a function: its name, within its class if it has one."""
-    if isinstance(function, functools.partial):
-        return f"partial({function_name(function.func)})"
-    name = getattr(function, "__qualname__", None) or getattr(function, "__name__", None) or type(function).__name__
-    return name.rpartition("<locals>.")[2]
-
-
-def _result(leaf: Any, k: int, spec: Any, function: str) -> Any:
-    if isinstance(leaf, Operand | int | float) or hasattr(leaf, "__autodiff_operand__"):
-        return leaf
-    try:
-        return plain_array(leaf)
-    except AutodiffError as error:
-        place = "".join(f"[{p!r}]" for p in spec.paths()[k])
-        raise DTypeError(
-            f"{function}: result{place}: {error.what}", "return numbers, arrays, or containers of them"
-        ) from None

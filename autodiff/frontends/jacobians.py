@@ -9,7 +9,7 @@ from autodiff.errors import ArgumentError, DTypeError
 from autodiff.frontends import trees as optree
 from autodiff.frontends.call import Call
 from autodiff.frontends.decorators import Derivative
-from autodiff.frontends.function import Traced
+from autodiff.frontends.transform import Traced
 from autodiff.ir.aval import ArrayAval, is_differentiable
 from autodiff.ir.build import building, inline
 from autodiff.ir.core import Block, Literal

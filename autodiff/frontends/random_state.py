@@ -6,7 +6,6 @@ ones included, are compared before and after the trace.
 
 from __future__ import annotations
 
-import random
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -46,12 +45,18 @@ def _legacy(state: Any) -> tuple[Any, ...]:
 
 _GLOBAL: list[tuple[str, Callable[[], Any]]] = [
     ("np.random", lambda: _legacy(np.random.get_state())),  # noqa: NPY002 - it is about the global state
-    ("Python's random module", random.getstate),
+    ("Python's random module", lambda: _python_random().getstate()),
 ]
 
 
+def _python_random() -> Any:
+    import random
+
+    return random
+
+
 def _generator(generator: Any) -> tuple[str, Callable[[], Any]]:
-    if isinstance(generator, random.Random):
+    if isinstance(generator, _python_random().Random):
         return "a random.Random", generator.getstate
     if isinstance(generator, np.random.RandomState):
         return "a np.random.RandomState", lambda: _legacy(generator.get_state(legacy=True))

@@ -14,19 +14,21 @@ from autodiff.errors import DTypeError
 from autodiff.frontends import tapes
 from autodiff.frontends.arguments import described
 from autodiff.frontends.array import ArrayMethods
+from autodiff.frontends.paths import PLAIN, SAME, Follow, Step, advance, learn, number_text, tree
 from autodiff.frontends.surface.common import lift
 from autodiff.frontends.surface.storage import freeze
 from autodiff.frontends.tensor import Tensor, constant
 from autodiff.frontends.variable import Variable
 from autodiff.ir.aval import is_differentiable
-from autodiff.ir.core import Instr
+from autodiff.ir.build import literal, use_of
+from autodiff.ir.core import Instr, Params
 from autodiff.ops.arithmetic import identity
 
 
 class Recording:
     """The instructions and watched values of one tape."""
 
-    __slots__ = ("_explicit", "_since", "_watch_accessed", "_watched", "instrs", "variables")
+    __slots__ = ("_explicit", "_since", "_watch_accessed", "_watched", "instrs", "leaves", "slots", "step", "variables")
 
     def __init__(self, watch_accessed: bool) -> None:
         self._watch_accessed = watch_accessed
@@ -38,6 +40,11 @@ class Recording:
         # Per variable: itself, and the tensors that reads of it returned.
         self.variables: dict[int, tuple[Variable, list[Any]]] = {}
         self._explicit: set[int] = set()
+        # Where it is in the tree of recordings (`frontends/paths.py`), None when it left it; the numbers of the values
+        # on the way, and those of them that no instruction made, numbers of the program among them.
+        self.step: Step | None = tree.root
+        self.slots: dict[Any, int] = {}
+        self.leaves: list[Any] = []
         self.begin()
 
     def begin(self) -> None:
@@ -56,6 +63,53 @@ class Recording:
 
     # ---- while it records -----------------------------------------------------------------
 
+    def follow(self, op: Any, first: Any, second: Any, params: Params) -> Tensor | None:
+        """Record the use of an op that was recorded at this place before; None when it takes the long way.
+
+        `first` is a tensor, `second` another one, a Python float or None. Most of what a recording costs is here.
+        """
+        step, slots = self.step, self.slots
+        if step is None:
+            return None
+        slot = other = slots.get(first)
+        key: Any = op, -id(first.aval) if slot is None else slot
+        args: Any = (first,)
+        if second is not None:
+            if type(second) is float:
+                place: Any = number_text(second)
+            elif second is first:
+                place = SAME if slot is None else slot
+            else:
+                other = slots.get(second)
+                place = -id(second.aval) if other is None else other
+            key, args = (*key, place), (first, second)
+        if params:
+            key = (*key, *params.items())
+        aval, number, after, _ = step.after.get(key) or _learnt(step, key, op, args, params)
+        if aval is None or (self._watched.isdisjoint(args)):
+            return None
+        if number is not None:
+            value = literal(second, number)
+            if value.value is not second and number_text(value.value) != place:
+                return None  # special in its own dtype: 0.5 when rounded to float32, perhaps
+            args = first, value
+        if slot is None:
+            slots[first] = len(slots)
+            self.leaves.append(first)
+        if number is not None:
+            if place is PLAIN:
+                self.leaves.append(args[1])
+        elif other is None and second is not None and second is not first:
+            slots[second] = len(slots)
+            self.leaves.append(second)
+        result = Tensor(aval)
+        instr = result._instr = Instr(op, args, params, (result,))
+        slots[result] = len(slots)
+        self.instrs.append(instr)
+        self._watched.add(result)
+        self.step = after
+        return result
+
     def offer(self, instr: Instr) -> bool:
         """An instruction ran while this tape records; keep it if it reads a watched value."""
         if self._watched.isdisjoint(instr.operands):
@@ -66,6 +120,8 @@ class Recording:
             return False
         self.instrs.append(instr)
         self._watched.update(instr.results)
+        # Of nested tapes, the inner one's gradients are recorded themselves: no programs of its own.
+        self.step = advance(self.step, instr, self.slots, self.leaves) if len(tapes.active()) == 1 else None
         return True
 
     def read(self, variable: Variable, tensor: Any) -> None:
@@ -115,6 +171,7 @@ class Recording:
             stand_in = identity(x)
             for k in places:
                 self.instrs[k] = _with_operand(self.instrs[k], x, stand_in)
+            self.step = None
         return bool(places) or (isinstance(x, Tensor) and x.used_at > self._since)
 
     # ---- what a gradient is asked of ------------------------------------------------------
@@ -137,6 +194,11 @@ class Recording:
         return parts if value is None or any(p is value for p in parts) else [*parts, value]
 
 
+def _learnt(step: Step, key: Any, op: Any, args: Any, params: Params) -> Follow:
+    aval, number, kept = use_of(op, args, params)
+    return learn(step, key, aval, number, kept)
+
+
 def _with_operand(instr: Instr, old: Any, new: Any) -> Instr:
     operands = tuple([new if o is old else o for o in instr.operands])
-    return Instr(instr.op, operands, instr.params, instr.results, instr.blocks, instr.location)
+    return Instr(instr.op, operands, instr.params, instr.results, instr.location)

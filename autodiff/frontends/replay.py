@@ -2,7 +2,8 @@
 
 A recording is looked up by its raw key (ops, wiring, avals, parameters; Python floats are
 inputs, not part of it), so recording the same graph again costs one dictionary look-up: no
-differentiation, no optimisation, no compilation.
+differentiation, no optimisation, no compilation. When all of the recording is one that was there
+before, the look-up is at the end of its path (`frontends/paths.py`), and the key is not even made.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from autodiff.config import config
@@ -29,12 +29,14 @@ PLAN_LIMIT = 1024
 _lock = threading.Lock()
 
 
-@dataclass(slots=True)
 class _Plan:
     """A program for one recording, and which of the sources it gives cotangents for."""
 
-    program: Program
-    connected: tuple[bool, ...]
+    __slots__ = ("connected", "program")
+
+    def __init__(self, program: Program, connected: tuple[bool, ...]) -> None:
+        self.program = program
+        self.connected = connected
 
 
 class _Listing:
@@ -73,9 +75,6 @@ class _Listing:
 
     def key(self, *extra: Any) -> Any:
         return (*self.steps, extra)
-
-    def arguments(self) -> list[Any]:
-        return [x.aval.dtype.type(x.value) if type(x) is Literal else x.recorded() for x in self.leaves]
 
     def rebuilt(self, params: Sequence[Value], target: Any) -> dict[Operand, Any]:
         """Emit the instructions again, over block parameters; what became of each operand."""
@@ -124,7 +123,7 @@ def force(tensor: Any) -> None:
             env = recording.rebuilt(b.params, b)
             block = b.block([env[tensor]])
         plan = _remember(key, _Plan(Program(optimize(block), compile_after=config.hot_after), ()))
-    (value,) = plan.program(*recording.arguments())
+    (value,) = plan.program(*arguments(recording.leaves))
     tensor.settle(value)
 
 
@@ -148,29 +147,62 @@ def pending(last: Instr) -> list[Instr]:
 
 
 def gradients(
-    instrs: Sequence[Instr], targets: Sequence[Any], cotangents: Sequence[Any], sources: Sequence[Any]
+    recording: Any, targets: Sequence[Any], cotangents: Sequence[Any], sources: Sequence[Any]
 ) -> list[Any]:
     """Cotangents of `sources` as arrays, None where unconnected; settles the targets' values.
 
-    `cotangents` holds an array per target, or None for ones.
+    `recording` is a tape's; `cotangents` holds an array per target, or None for ones.
     """
-    recording = _Listing(relevant(instrs, targets))
-    slots, seeds = recording.slots, [c for c in cotangents if c is not None]
-    asked, reached = tuple(map(slots.get, sources)), tuple(map(slots.get, targets))
+    seeds = [c for c in cotangents if c is not None]
     given = tuple([c is not None for c in cotangents]) if seeds else ()
-    # What the graph says nothing of: targets that nothing was recorded for.
-    loose = tuple([(t.aval, *[s is t for s in sources]) for t in targets]) if None in reached else ()
-    key = recording.key("gradient", asked, reached, given, loose)
-    plan = _lookup(key)
-    if plan is None:
-        plan = _remember(key, _gradient_plan(recording, targets, [c is not None for c in cotangents], sources))
-    outs = iter(plan.program(*recording.arguments(), *seeds))
-    for target in targets:
-        if target in slots:
+    slots, step = recording.slots, recording.step
+    place = tuple(map(slots.get, targets)), tuple(map(slots.get, sources)), given
+    followed = step is not None and None not in place[0]
+    known = step.plans.get(place) if followed else None
+    if known is None:
+        listing = _Listing(relevant(recording.instrs, targets))
+        plan = _gradient_of(listing, targets, cotangents, sources, given)
+        leaves, recorded = listing.leaves, [t in listing.slots for t in targets]
+        numbers = _numbers_of(leaves, recording.leaves) if followed else None
+        if numbers is not None:
+            step.plans[place] = plan, numbers, recorded
+    else:
+        plan, numbers, recorded = known
+        every = recording.leaves
+        leaves = [every[k] for k in numbers]
+    outs = iter(plan.program(*arguments(leaves), *seeds))
+    for target, is_recorded in zip(targets, recorded, strict=True):
+        if is_recorded:
             value = next(outs)
             if target.producer is not None:
                 target.settle(value)
     return [next(outs) if connected else None for connected in plan.connected]
+
+
+def _gradient_of(
+    listing: _Listing, targets: Sequence[Any], cotangents: Sequence[Any], sources: Sequence[Any], given: Any
+) -> _Plan:
+    """The program for a gradient, made if there is none for this graph."""
+    slots = listing.slots
+    asked, reached = tuple(map(slots.get, sources)), tuple(map(slots.get, targets))
+    # What the graph says nothing of: targets that nothing was recorded for.
+    loose = tuple([(t.aval, *[s is t for s in sources]) for t in targets]) if None in reached else ()
+    key = listing.key("gradient", asked, reached, given, loose)
+    plan = _lookup(key)
+    if plan is None:
+        plan = _remember(key, _gradient_plan(listing, targets, [c is not None for c in cotangents], sources))
+    return plan
+
+
+def _numbers_of(leaves: Sequence[Any], every: Sequence[Any]) -> list[int] | None:
+    """The places of some leaves of a recording among all of them; None when one of these is there twice."""
+    found = {id(leaf): k for k, leaf in enumerate(every)}
+    return [found[id(leaf)] for leaf in leaves] if len(found) == len(every) else None
+
+
+def arguments(leaves: Sequence[Any]) -> list[Any]:
+    """What a program is given for the leaves of its recording."""
+    return [x.aval.dtype.type(x.value) if type(x) is Literal else x.recorded() for x in leaves]
 
 
 def jacobians(instrs: Sequence[Instr], target: Any, sources: Sequence[Any]) -> list[Any]:
@@ -182,7 +214,7 @@ def jacobians(instrs: Sequence[Instr], target: Any, sources: Sequence[Any]) -> l
     plan = _lookup(key)
     if plan is None:
         plan = _remember(key, _jacobian_plan(recording, target, sources))
-    outs = iter(plan.program(*recording.arguments()))
+    outs = iter(plan.program(*arguments(recording.leaves)))
     if target in recording.slots:
         value = next(outs)
         if target.producer is not None:

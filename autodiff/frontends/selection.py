@@ -46,8 +46,14 @@ class Selection(NDArrayOperatorsMixin, Tracer):
     def __repr__(self) -> str:
         return f"<elements of {self._values!r} where {self._mask!r}>"
 
-    def _refuse(self, asked: str, remedy: str) -> NoReturn:  # noqa: ARG002
+    def _refuse(self, asked: str, remedy: str, why: str = "") -> NoReturn:  # noqa: ARG002
         indexing.refuse_recorded_mask(self._mask, REMEDY)
+
+    def _ask(self, kind: Any, asked: str, remedy: str) -> NoReturn:  # noqa: ARG002
+        self._refuse(asked, remedy)
+
+    def __bool__(self) -> bool:
+        self._refuse("bool()", "")
 
     @property
     def shape(self) -> NoReturn:
@@ -60,6 +66,9 @@ class Selection(NDArrayOperatorsMixin, Tracer):
     @property
     def T(self) -> Any:
         return self if self._mask.aval.ndim == self.aval.ndim else self._refuse("T", "")
+
+    def item(self, *args: Any) -> NoReturn:  # noqa: ARG002
+        self._refuse(".item()", "")
 
     def __len__(self) -> int:
         self._refuse("len()", "")

@@ -276,7 +276,7 @@ def _from_leaves(
     if call.statics:
         raise _Unknown
     leaves = _leaves(call)
-    table = _table(program, fingerprint, _missed)
+    table = _table(program, fingerprint, missed)
     every = [*leaves, *map(current, captured)]
     avals = [p.aval for p in program.block.params]
     for k, (x, aval, word) in enumerate(zip(every, avals, program.native.positions, strict=True)):
@@ -295,7 +295,8 @@ def _from_leaves(
     return answered
 
 
-def _missed(*args: Any) -> Any:  # noqa: ARG001 - whatever was given
+def missed(*args: Any, **kwargs: Any) -> Any:  # noqa: ARG001 - whatever was given
+    """A fallback that only says that there was need of one."""
     return MISSED
 
 

@@ -335,7 +335,7 @@ class GradientTape:
 
     def _gradients(self, targets: list[Any], cotangents: list[Any], sources: list[Any]) -> list[Any]:
         targets, groups = self._recording.values(targets, sources)
-        return answers.gradients(self._recording.instrs, targets, cotangents, groups)
+        return answers.gradients(self._recording, targets, cotangents, groups)
 
     def _jacobians(self, target: Any, sources: list[Any]) -> list[Any]:
         """The Jacobian of one target with respect to each source, None where unconnected."""

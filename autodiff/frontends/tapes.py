@@ -1,7 +1,8 @@
 """Which tapes are recording, per thread, and how an instruction reaches them.
 
 Tapes form a set, not a stack: each keeps its own watched values, and may start and stop in
-any order. A tape is anything with `offer(instr)`, which says whether it took the instruction.
+any order. A tape is anything with `offer(instr)`, which says whether it took the instruction, and with `follow`, its
+short cut (`frontends/recording.py`).
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from autodiff.frontends.surface.sparse import asked_by_sparse, opaque
 from autodiff.frontends.surface.storage import held
 from autodiff.frontends.tracer import Tracer, adapts, check_not_frozen, leaked
 from autodiff.ir.aval import ArrayAval, interned
-from autodiff.ir.build import PYTHON_SCALARS, USES, emitter, infer, literal, remember, set_default_emitter
+from autodiff.ir.build import PYTHON_SCALARS, emitter, infer, literal, set_default_emitter
 from autodiff.ir.core import Instr, Literal, Operand, Params, Value
 
 
@@ -31,7 +31,8 @@ class Tensor(ArrayMethods, Value):
     """An array that tapes can watch. Made by `constant` and by operations.
 
     Looks like a NumPy array to operators, methods and NumPy functions; `numpy()` gives a
-    plain array. Compared element by element, hashed by identity.
+    plain array, a copy; `np.asarray(t)` a read-only view of the elements, where it need not convert them.
+    Compared element by element, hashed by identity.
 
     Items are written as in NumPy, views included: `t[0] = v` changes `t` and all arrays that
     share its elements, and is recorded like any operation. What a tape watches as a source is
@@ -78,6 +79,12 @@ class Tensor(ArrayMethods, Value):
 
     known_value = value
 
+    def constant_value(self) -> np.ndarray | None:
+        """Its elements, when it is a constant for all that is being recorded; not for writing."""
+        if self._array is None or self.storage is not None or emitter() is not RECORDER:
+            return None
+        return None if any(tape.watches(self) for tape in tapes.active()) else np.asarray(self._array)
+
     def numpy(self) -> Any:
         """The value as a fresh, writable array (a NumPy scalar for shape ())."""
         value = self.value()
@@ -93,7 +100,7 @@ class Tensor(ArrayMethods, Value):
         if asked_by_sparse():
             return opaque(self)
         self.warn_of_leaving("a plain NumPy array")
-        return np.array(self.value(), dtype or self.dtype)
+        return as_plain(self.value(), dtype, copy)
 
     def warn_of_leaving(self, kind: str) -> None:
         """Warn when a recorded value leaves for where no tape can follow."""
@@ -204,6 +211,20 @@ def _frozen(array: np.ndarray) -> Any:
     return array if array.ndim else array[()]
 
 
+def as_plain(value: Any, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    """What `__array__` gives: a read-only view, unless a copy is asked for or the dtype is another.
+
+    Values are never written to, so a view always shows what the copy would.
+    """
+    if copy:
+        return np.array(value, dtype)
+    found = np.asarray(value, dtype, copy=copy)
+    if found is value:
+        found = found.view()
+        found.flags.writeable = False
+    return found
+
+
 RECORDING = tapes.RECORDING
 
 
@@ -242,42 +263,27 @@ class Recorder:
         A recorded op has about two microseconds, hence one long function.
         """
         recording = RECORDING.tapes
-        if len(recording) != 1 or config.eager:
+        if len(recording) != 1 or config.eager or not args:
             return None
-        if len(args) == 1:
-            first = args[0] if type(args[0]) is Tensor else _read(args[0])
-            if first is None or first.storage is not None or first.weak:
-                return None
-            args, other = (first,), -1  # no second operand; 0 is a number
-        elif len(args) == 2:
-            first, second = args
-            if type(first) is not Tensor:
-                first = _read(first)
-            if first is None or first.storage is not None or first.weak:
-                return None
-            if type(second) is float:
-                other = 0
-            else:
+        first, second = args[0], None
+        if type(first) is not Tensor:
+            first = _read(first)
+        if first is not None and first.storage is not None:
+            first = first.storage.now(first)
+        if first is None or first.weak:
+            return None
+        if len(args) == 2:
+            second = args[1]
+            if type(second) is not float:
                 if type(second) is not Tensor:
                     second = _read(second)
-                if second is None or second.storage is not None or second.weak:
+                if second is not None and second.storage is not None:
+                    second = second.storage.now(second)
+                if second is None or second.weak:
                     return None
-                other = id(second.aval)
-            args = first, second
-        else:
+        elif len(args) != 1:
             return None
-        use = (op, id(first.aval), other, tuple(params.items())) if params else (op, id(first.aval), other)
-        aval, number, _ = USES.get(use) or remember(use, op, args, params)
-        if aval is None:
-            return None
-        if number is not None:
-            args = first, literal(args[1], number)
-        result = Tensor(aval)
-        instr = Instr(op, args, params, (result,))
-        if not recording[0].offer(instr):
-            return None
-        result._instr = instr
-        return result
+        return recording[0].follow(op, first, second, params)  # type: ignore[no-any-return]
 
     def emit(self, op: Any, operands: tuple[Operand, ...], params: Params) -> tuple[Tensor, ...]:
         avals = infer(op, operands, params)

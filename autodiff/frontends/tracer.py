@@ -8,18 +8,24 @@ to them takes effect at the next call.
 
 from __future__ import annotations
 
+import operator
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from autodiff.errors import ConcretizationError, DTypeError, LeakedTracerError, user_frame, user_location
+from autodiff.errors import ConcretizationError, DTypeError, LeakedTracerError, ShapeError, user_frame, user_location
 from autodiff.frontends import tapes
 from autodiff.frontends.array import ArrayMethods, holds_arrays, plain_array, stacked
+from autodiff.frontends.asking import Kind, is_being_stored
+from autodiff.frontends.decision import Decision
+from autodiff.frontends.questions import Absent, Enclosed, Questions, Unknown
 from autodiff.frontends.surface import outputs, products
 from autodiff.frontends.surface.sparse import asked_by_sparse, opaque
-from autodiff.frontends.surface.storage import held
+from autodiff.frontends.surface.storage import OutsideView, held
+from autodiff.frontends.syntax import original
 from autodiff.ir.aval import ArrayAval
 from autodiff.ir.build import PYTHON_SCALARS, USES, Builder, emitter, emitting_to, infer, literal, remember
 from autodiff.ir.core import OPERATORS, Block, Instr, Literal, Operand, Params, Value
@@ -39,33 +45,57 @@ class Tracer(ArrayMethods, Value):
     def __repr__(self) -> str:
         return f"<traced {self.aval} in {self.home.name}>"
 
-    def _refuse(self, asked: str, remedy: str) -> Any:
+    def _refuse(self, asked: str, remedy: str, why: str = "") -> Any:
         if not self.home.active:
             raise leaked(self)
         raise ConcretizationError(
             f"{asked} needs the value of a traced array ({self.aval}) in {self.home.name!r}, "
-            "which has none while the function is traced",
+            f"which has none while the function is traced{why and f': {why}'}",
             remedy,
         )
 
+    def _ask(self, kind: Kind, asked: str, remedy: str) -> Any:
+        """The value as a Python number, from the arguments of the call the function is traced for."""
+        if not self.home.active:
+            raise leaked(self)
+        if kind is bool and self.size != 1:
+            raise ShapeError(f"the truth value of an array of shape {self.shape} is ambiguous", "use np.any or np.all")
+        if kind is not bool and self.shape:
+            raise DTypeError(f"{asked}: only a number can be converted, not an array of shape {self.shape}", "x[k]")
+        questions = self.home.questions
+        if questions is None:
+            return self._refuse(asked, remedy)
+        try:
+            return questions.answer(self.reshape(()) if self.shape else self, kind)
+        except Unknown as unknown:
+            why = str(unknown)
+        return self._refuse(asked, remedy, why)
+
     def __bool__(self) -> bool:
-        return self._refuse("bool()/if/while/and/or", "use np.where(condition, a, b), or make the argument static")  # type: ignore[no-any-return]
+        remedy = "use np.where(condition, a, b), or make the argument static"
+        return self._ask(bool, "bool()/if/while/and/or", remedy)  # type: ignore[no-any-return]
 
     def __float__(self) -> float:
-        return self._refuse(  # type: ignore[no-any-return]
-            "float(), a function such as math.sin, or an assignment into a plain NumPy array",
+        asked = "float(), a function such as math.sin, or an assignment into a plain NumPy array"
+        remedy = (
             "use the array itself, np.sin for math.sin; to fill an array, make one that can hold it: "
-            "np.zeros_like(x) of a traced x, autodiff.numpy.zeros(shape), or np.stack([...])",
+            "np.zeros_like(x) of a traced x, autodiff.numpy.zeros(shape), or np.stack([...])"
         )
+        if is_being_stored(sys._getframe(1)):
+            self._refuse(asked, remedy)
+        return self._ask(float, asked, remedy)  # type: ignore[no-any-return]
 
     def __int__(self) -> int:
-        return self._refuse("int()", "make the argument static (static_argnums), or use .astype(int)")  # type: ignore[no-any-return]
+        return self._ask(int, "int()", "make the argument static (static_argnums), or use .astype(int)")  # type: ignore[no-any-return]
 
     def __index__(self) -> int:
-        return self._refuse("an integer position", "make the argument static (static_argnums), or use np.take")  # type: ignore[no-any-return]
+        if self.home.active and self.dtype.kind not in "iu":
+            raise DTypeError(f"an array of dtype {self.dtype} cannot be used as an index", "use int(x)")
+        remedy = "make the argument static (static_argnums), or use np.take"
+        return self._ask(operator.index, "an integer position", remedy)  # type: ignore[no-any-return]
 
     def __complex__(self) -> complex:
-        return self._refuse("complex()", "use the array itself, or x + 1j * y to combine two")  # type: ignore[no-any-return]
+        return self._ask(complex, "complex()", "use the array itself, or x + 1j * y to combine two")  # type: ignore[no-any-return]
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         if asked_by_sparse():
@@ -91,6 +121,7 @@ class Tracer(ArrayMethods, Value):
         if not self.home.active:
             raise leaked(self)
         if emitter() is not self.home:
+            tell_writing(self)
             raise DTypeError(
                 f"a traced array ({self.aval}) of {self.home.name!r} is written to by a function inside of it",
                 "pass it as an argument, and return the new array",
@@ -139,17 +170,43 @@ class Tracer(ArrayMethods, Value):
     def __ixor__(self, other: Any) -> Any:
         return outputs.updated(self, OPERATORS["logical_xor"], other, "^=")
 
-    def item(self, *args: Any) -> Any:  # noqa: ARG002
-        return self._refuse(".item()", "use the array itself")
+    def item(self, *args: Any) -> Any:
+        """One element as a Python number: by its index, or by its number in C order."""
+        if not self.home.active:
+            raise leaked(self)
+        x: Any = self
+        if args:
+            index = args[0] if len(args) == 1 else args
+            x = self[index] if isinstance(index, tuple) else self.reshape(-1)[index]
+        elif self.size != 1:
+            raise ShapeError(f"item() of an array of shape {self.shape}: one element has to be named", "x.item(k)")
+        return x.reshape(())._ask(_PYTHON_KINDS[self.dtype.kind], ".item()", "use the array itself")
 
     def tolist(self) -> Any:
-        return self._refuse(".tolist()", "use the array itself")
+        """The elements as Python numbers, in nested lists."""
+        if not self.home.active:
+            raise leaked(self)
+        if self.shape:
+            return [row.tolist() for row in self]
+        return self._ask(_PYTHON_KINDS[self.dtype.kind], ".tolist()", "use the array itself")
+
+
+_PYTHON_KINDS: dict[str, Kind] = {"b": bool, "i": int, "u": int, "f": float, "c": complex}
+
+
+def tell_writing(x: Any) -> None:
+    """Tell the trace of a loop or a branch that it writes to an array from outside; it is traced again with that."""
+    told = getattr(emitter(), "written_inside", None)
+    if told is not None and isinstance(x, Tracer):
+        told(x)
 
 
 def check_not_frozen(x: Any) -> None:
     """Refuse to write to what a tape watches, and to views of what belongs to others."""
     reason = getattr(x, "frozen", "")
     if reason:
+        if isinstance(reason, OutsideView):
+            tell_writing(reason.base)
         raise DTypeError(
             f"an array of shape {x.shape} cannot be written in place: it is {reason}", "write into a copy: x = x.copy()"
         )
@@ -175,6 +232,8 @@ class TraceBuilder(Builder):
         self.captured: list[Any] = []
         self.uses: dict[int, set[Any]] = {}  # id of a captured object -> (code, line) of its uses
         self.looked_at: set[int] = set()  # ids of variables whose value became a plain number
+        self.decisions: list[Decision] = []  # what became of the user's loops and branches
+        self.questions: Questions | None = None  # who answers when Python asks for values
         self._by_id: dict[int, Tracer] = {}
 
     def argument(self, aval: ArrayAval, hint: str = "", weak: bool = False) -> Tracer:
@@ -212,7 +271,7 @@ class TraceBuilder(Builder):
             self.captured.append(x)
         frame = user_frame()
         if frame is not None:
-            self.uses.setdefault(id(x), set()).add((frame.f_code, frame.f_lineno))
+            self.uses.setdefault(id(x), set()).add((original(frame.f_code), frame.f_lineno))
         return tracer
 
     def emit(self, op: Any, operands: tuple[Operand, ...], params: Params) -> tuple[Any, ...]:
@@ -271,15 +330,27 @@ def tracing_to(builder: TraceBuilder) -> Iterator[None]:
 
 
 def trace(
-    call: Callable[..., Sequence[Any]], avals: Iterable[tuple[ArrayAval, str, bool]], name: str
+    call: Callable[..., Sequence[Any]],
+    avals: Iterable[tuple[ArrayAval, str, bool]],
+    name: str,
+    questions: Callable[[TraceBuilder], Questions] | None = None,
 ) -> tuple[Block, TraceBuilder]:
     """Run `call` on tracers; return the block of its results, and the builder with what it captured.
 
     `call` takes one tracer per (aval, hint, weak) and returns a flat list of results. The
-    parameters of the block are the tracers, then one per captured object.
+    parameters of the block are the tracers, then one per captured object. Who answers `questions` about values
+    is made for the trace; by default, within another trace, only what does not depend on the arguments has a value.
     """
     builder = TraceBuilder(name)
     arguments = [builder.argument(*a) for a in avals]
+    outer = emitter()
+    if questions is not None:
+        builder.questions = questions(builder)
+    elif isinstance(outer, TraceBuilder):
+        varying = Absent("stands for another value each time this runs")
+        builder.questions = Enclosed(builder, [varying] * len(arguments), outer)
+    if isinstance(outer, TraceBuilder):
+        builder.decisions = outer.decisions
     with tracing_to(builder):
         results = [builder.lift(r) for r in call(*arguments)]
     return Block(builder.params, builder.instrs, tuple(results)), builder

@@ -15,7 +15,7 @@ from autodiff.errors import DTypeError, ShapeError, TapeError
 from autodiff.frontends.array import ArrayMethods, plain_array
 from autodiff.frontends.surface.sparse import asked_by_sparse, opaque
 from autodiff.frontends.tapes import RECORDING
-from autodiff.frontends.tensor import RECORDER, Tensor, constant
+from autodiff.frontends.tensor import RECORDER, Tensor, as_plain, constant
 from autodiff.ir.aval import ArrayAval
 from autodiff.ir.build import emitter
 
@@ -116,7 +116,7 @@ class Variable(ArrayMethods):
         if asked_by_sparse():
             return opaque(self)
         self._tensor.warn_of_leaving("a plain NumPy array")
-        return np.array(self._seen().value(), dtype or self.dtype)
+        return as_plain(self._seen().value(), dtype, copy)
 
     def __float__(self) -> float:
         self._tensor.warn_of_leaving("a Python float")

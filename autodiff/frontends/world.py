@@ -14,13 +14,10 @@ import builtins
 import dis
 import functools
 import os
-import random
 import sys
-import sysconfig
 import types
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,8 +29,6 @@ LIMIT = 10_000  # entries; a container larger than this is a data set, not confi
 DEPTH = 12  # of containers and objects within one another; functions do not count
 SCALARS = (int, float, str, bytes, bool, complex, type(None), np.generic)
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
-_FOLDERS = {Path(sysconfig.get_paths()[k]) for k in ("stdlib", "platstdlib", "purelib", "platlib")}
-_LIBRARIES = (*(str(p) + os.sep for p in _FOLDERS | {Path(__file__).parents[1]}), "<frozen ")
 _UNTRACKED = {"__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__annotations__"}
 _IDLE = (types.BuiltinFunctionType, types.CodeType, types.GetSetDescriptorType, types.MemberDescriptorType)
 
@@ -159,7 +154,7 @@ class World:
 
     def _visit_function(self, function: types.FunctionType, depth: int) -> None:
         contents = [(cell, cell_content(cell)) for cell in function.__closure__ or ()]
-        if function.__code__.co_filename.startswith(_LIBRARIES):
+        if function.__code__.co_filename.startswith(_libraries()):
             # A library's decorator or wrapper: what it wraps is the user's.
             wrapped = (function.__dict__.get("__wrapped__"), *(c for _, c in contents if callable(c)))
             self._add(wrapped, depth)
@@ -203,9 +198,9 @@ class World:
 
 def is_generator(value: Any) -> bool:
     """Whether drawing from it would change it; numpy.random is not imported (10 ms) to find that out."""
-    numbers = sys.modules.get("numpy.random")
+    numbers, python = sys.modules.get("numpy.random"), sys.modules.get("random")
     kinds = () if numbers is None else (numbers.Generator, numbers.RandomState)
-    return isinstance(value, (random.Random, *kinds))
+    return isinstance(value, kinds if python is None else (python.Random, *kinds))
 
 
 def _slots(cls: type) -> Iterable[str]:
@@ -221,10 +216,26 @@ def cell_content(cell: Any) -> Any:
         return ABSENT
 
 
+@functools.cache
+def _libraries() -> tuple[str, ...]:
+    """How the names of files begin that come with Python, with an installed package or with this one."""
+    import sysconfig
+    from pathlib import Path
+
+    folders = {Path(sysconfig.get_paths()[k]) for k in ("stdlib", "platstdlib", "purelib", "platlib")}
+    return (*(str(p) + os.sep for p in folders | {Path(__file__).parents[1]}), "<frozen ")
+
+
+@functools.lru_cache(maxsize=4096)
+def is_library_file(file: str) -> bool:
+    """Whether a file comes with Python, with an installed package or with this one."""
+    return file.startswith(_libraries())
+
+
 @functools.lru_cache(maxsize=4096)
 def _library_name(name: str, file: str | None) -> bool:
     if file is not None:
-        return file.startswith(_LIBRARIES)
+        return file.startswith(_libraries())
     return name.split(".")[0] in {*sys.builtin_module_names, *sys.stdlib_module_names} - {"__main__"}
 
 

@@ -39,10 +39,35 @@ class ArrayAval:
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
-        return isinstance(other, ArrayAval) and self.shape == other.shape and self.dtype == other.dtype
+        return type(other) is ArrayAval and self.shape == other.shape and self.dtype == other.dtype
 
     def __str__(self) -> str:
         return f"{short_dtype(self.dtype)}[{','.join(map(str, self.shape))}]"
+
+    __repr__ = __str__
+
+
+class StackAval(ArrayAval):
+    """One item per trip of a loop, however many there are: shape and dtype are those of an item.
+
+    Values like this live between a loop and its adjoint; only `ops.stack` and loops read them.
+    """
+
+    __slots__ = ("item",)
+
+    def __init__(self, item: ArrayAval) -> None:
+        super().__init__(item.shape, item.dtype)
+        self.item: Final = item
+        self._hash = hash(("stack", item))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StackAval) and self.item == other.item
+
+    def __str__(self) -> str:
+        return f"stack({self.item})"
 
     __repr__ = __str__
 

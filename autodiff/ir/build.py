@@ -67,6 +67,11 @@ def emitter() -> Emitter:
     return _default[0]
 
 
+def emitters() -> Sequence[Emitter]:
+    """The emitters that are in use in this thread, the current one last."""
+    return _current.stack
+
+
 @contextmanager
 def emitting_to(target: Emitter) -> Iterator[None]:
     """Make `target` the current emitter of this thread inside the `with` block."""
@@ -132,11 +137,12 @@ def remember(key: tuple[Any, ...], op: Any, args: tuple[Any, ...], params: Param
     """Work out one use: of arrays that are not weak, and perhaps a Python float as the second operand."""
     if len(USES) > USES_LIMIT:
         USES.clear()
-    found = USES[key] = _use(op, args, params)
+    found = USES[key] = use_of(op, args, params)
     return found
 
 
-def _use(op: Any, args: tuple[Any, ...], params: Params) -> Use:
+def use_of(op: Any, args: tuple[Any, ...], params: Params) -> Use:
+    """What there is to know of one use: see `Use`."""
     kept = [a.aval for a in args if type(a) is not float]
     kinds = tuple([float if type(a) is float else a.aval.dtype for a in args])
     try:
@@ -207,7 +213,7 @@ def copied(block: Block, params: Sequence[Value]) -> Block:
     for instr in block.instrs:
         results = tuple([Value(r.aval, r.hint) for r in instr.results])
         operands = tuple([env.get(o, o) for o in instr.operands])
-        instrs.append(Instr(instr.op, operands, instr.params, results, instr.blocks, instr.location))
+        instrs.append(Instr(instr.op, operands, instr.params, results, instr.location))
         env.update(zip(instr.results, results, strict=True))
     return Block(tuple(params), instrs, tuple([env.get(r, r) for r in block.results]))
 

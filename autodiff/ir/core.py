@@ -1,9 +1,11 @@
 """The IR: closed blocks of single-assignment instructions.
 
     block   = ( value* params, instr* instrs, operand* results )
-    instr   = ( op op, operand* operands, params params, block* blocks, value* results )
+    instr   = ( op op, operand* operands, params params, value* results )
     operand = value | literal
-    aval    = array( int* shape, dtype dtype )
+    aval    = array( int* shape, dtype dtype ) | stack( array item )
+
+A loop or a branch is an instruction whose parameters hold blocks (`ops.region`), closed like any other.
 
 What holds of every block (`ir.verify` checks it, one test each):
 
@@ -19,8 +21,7 @@ that define what a block means.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from autodiff.ir.aval import ArrayAval
 
@@ -45,6 +46,8 @@ class Op(Protocol):
     def dims(self, d: Any, operands: Any, result: ArrayAval, params: Any) -> Any: ...
 
     def infer(self, *avals: ArrayAval, **params: Any) -> tuple[ArrayAval, ...]: ...
+
+    def wires(self, instr: Any) -> Any: ...
 
 
 # Rules read like calculus (`ct * 2 * x`) because operands have operators. What the operators
@@ -168,7 +171,7 @@ class Literal(Operand):
 class Instr:
     """One use of an op. `location` is the user's (file, line) when it is known."""
 
-    __slots__ = ("blocks", "location", "op", "operands", "params", "results")
+    __slots__ = ("location", "op", "operands", "params", "results")
 
     def __init__(
         self,
@@ -176,14 +179,12 @@ class Instr:
         operands: tuple[Any, ...],
         params: Params,
         results: tuple[Any, ...],
-        blocks: tuple[Block, ...] = (),
         location: tuple[str, int] | None = None,
     ) -> None:
         self.op = op
         self.operands = operands
         self.params = params
         self.results = results
-        self.blocks = blocks
         self.location = location
 
     def __repr__(self) -> str:
@@ -191,13 +192,35 @@ class Instr:
 
     def reading(self, operands: tuple[Any, ...]) -> Instr:
         """The same use of the op, defining the same values, on other operands (of the same avals)."""
-        return Instr(self.op, operands, self.params, self.results, self.blocks, self.location)
+        return Instr(self.op, operands, self.params, self.results, self.location)
 
 
-@dataclass(eq=False, slots=True)
 class Block:
     """A closed straight-line program: parameters, instructions in order, results."""
 
-    params: tuple[Value, ...]
-    instrs: list[Instr] = field(default_factory=list)
-    results: tuple[Any, ...] = ()
+    __slots__ = ("instrs", "params", "results")
+
+    def __init__(self, params: tuple[Value, ...], instrs: list[Instr], results: tuple[Any, ...] = ()) -> None:
+        self.params = params
+        self.instrs = instrs
+        self.results = results
+
+    def __repr__(self) -> str:
+        return f"Block({len(self.params)} params, {len(self.instrs)} instrs, {len(self.results)} results)"
+
+
+def blocks_of(instr: Instr) -> list[Block]:
+    """The blocks that an instruction runs."""
+    return [v for v in instr.params.values() if type(v) is Block] if instr.params else []
+
+
+class Wire(NamedTuple):
+    """How one block of an instruction is connected: `given` to its parameters, its `results` to values outside.
+
+    `given` is None for a parameter that the op makes itself; `begun` says which operand a result starts as.
+    """
+
+    block: Block
+    given: tuple[Any, ...]
+    results: tuple[Any, ...]
+    begun: Mapping[Any, Any]

@@ -34,6 +34,10 @@ class Namer:
             name = self._names[operand] = self.fresh(getattr(operand, "hint", ""))
         return name
 
+    def call(self, operand: Operand, name: str) -> None:
+        """Give a value the name that something else has."""
+        self._names[operand] = name
+
     def fresh(self, hint: str = "") -> str:
         """A name nobody has yet, made from `hint` when there is one."""
         hint = identifier(hint)
@@ -58,17 +62,25 @@ def pretty(block: Block) -> str:
     """The block as readable text."""
     name = Namer()
     head = ", ".join(f"{name(p)}: {p.aval}" for p in block.params)
-    lines = [f"({head}) {{"]
-    lines += [f"  {_instr(i, name)}" for i in block.instrs]
-    lines += [f"  return {', '.join(_operand(r, name) for r in block.results)}", "}"]
-    return "\n".join(lines)
+    return "\n".join([f"({head}) {{", *_lines(block, name, "  "), "}"])
+
+
+def _lines(block: Block, name: Namer, indent: str) -> list[str]:
+    lines = []
+    for instr in block.instrs:
+        lines.append(indent + _instr(instr, name))
+        for key, inner in instr.params.items():
+            if isinstance(inner, Block):
+                head = ", ".join(f"{name(p)}: {p.aval}" for p in inner.params)
+                lines += [f"{indent}  {key} ({head}) {{", *_lines(inner, name, indent + "    "), f"{indent}  }}"]
+    return [*lines, f"{indent}return {', '.join(_operand(r, name) for r in block.results)}"]
 
 
 def _instr(instr: Instr, name: Namer) -> str:
     # Operands first: names must be given in the order in which values are defined.
     operands = " ".join(_operand(o, name) for o in instr.operands)
     results = ", ".join(f"{name(r)}: {r.aval}" for r in instr.results)
-    params = ", ".join(f"{k}={format_param(v)}" for k, v in instr.params.items())
+    params = ", ".join(f"{k}={format_param(v)}" for k, v in instr.params.items() if not isinstance(v, Block))
     return f"{results} = {instr.op.name}{f'[{params}]' if params else ''} {operands}".rstrip()
 
 

@@ -7,16 +7,15 @@ size compiles nothing. Starts of slices and widths of padding are passed the sam
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from autodiff.ir.aval import short_dtype
-from autodiff.ir.core import Block, Instr, Literal, Operand
+from autodiff.ir.core import Block, Instr, Literal, Operand, blocks_of
 from autodiff.ir.dims import SMALL, Dim, Dims, DimShape
 from autodiff.ir.pretty import format_literal, format_param
+from autodiff.records import record
 
 
-@dataclass(slots=True)
 class Sizes:
     """What a kernel calls the sizes of one block; `values` are their numbers here.
 
@@ -24,11 +23,14 @@ class Sizes:
     instruction and parameter.
     """
 
-    shapes: dict[Operand, DimShape] = field(default_factory=dict)
-    starts: dict[tuple[Instr, str], tuple[str, ...]] = field(default_factory=dict)
-    values: dict[str, int] = field(default_factory=dict)
-    _names: dict[Dim, str] = field(default_factory=dict)
-    _texts: dict[DimShape, tuple[str, ...]] = field(default_factory=dict)
+    __slots__ = ("_names", "_texts", "shapes", "starts", "values")
+
+    def __init__(self, shapes: dict[Operand, DimShape]) -> None:
+        self.shapes = shapes
+        self.starts: dict[tuple[Instr, str], tuple[str, ...]] = {}
+        self.values: dict[str, int] = {}
+        self._names: dict[Dim, str] = {}
+        self._texts: dict[DimShape, tuple[str, ...]] = {}
 
     def shape(self, value: Operand) -> tuple[str, ...]:
         """The shape of a value, as text: names, and digits for 0 and 1."""
@@ -61,7 +63,7 @@ class Sizes:
         return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Signature:
     """`text` is the key; `sizes` say what its names stand for in this block."""
 
@@ -85,12 +87,21 @@ def signature(block: Block) -> Signature:
             text = described[key] = f"{short_dtype(key[0])}[{','.join(key[1])}]"
         return f"{number}:{text}"
 
-    lines = [" ".join(map(define, block.params))]
-    for instr in block.instrs:
-        operands = " ".join([read(o) for o in instr.operands])
-        results = define(instr.results[0]) if len(instr.results) == 1 else " ".join(map(define, instr.results))
-        lines.append(f"{results}={instr.op.name}{_params(instr, sizes) if instr.params else ''} {operands}")
-    lines.append("return " + " ".join(map(read, block.results)))
+    lines: list[str] = []
+
+    def describe(block: Block) -> None:
+        lines.append(" ".join(map(define, block.params)))
+        for instr in block.instrs:
+            operands = " ".join([read(o) for o in instr.operands])
+            results = define(instr.results[0]) if len(instr.results) == 1 else " ".join(map(define, instr.results))
+            lines.append(f"{results}={instr.op.name}{_params(instr, sizes) if instr.params else ''} {operands}")
+            for inner in blocks_of(instr):
+                lines.append("{")
+                describe(inner)
+                lines.append("}")
+        lines.append("return " + " ".join(map(read, block.results)))
+
+    describe(block)
     return Signature("\n".join(lines), sizes)
 
 
@@ -98,17 +109,39 @@ def infer_dims(block: Block) -> dict[Operand, DimShape]:
     """The axes of every value of a block, joined where an op forces them to be equal."""
     d = Dims()
     shapes: dict[Operand, DimShape] = {p: d.shape(p.aval.shape) for p in block.params}
+    _infer(block, d, shapes)
+    return shapes
+
+
+def _infer(block: Block, d: Dims, shapes: dict[Operand, DimShape]) -> None:
     for instr in block.instrs:
+        if blocks_of(instr):
+            _infer_inside(instr, d, shapes)
+            continue
         operands = [shapes.get(o, ()) for o in instr.operands]  # a literal has no axes
         for result in instr.results:
             shapes[result] = instr.op.dims(d, operands, result.aval, instr.params)
-    return shapes
+
+
+def _infer_inside(instr: Instr, d: Dims, shapes: dict[Operand, DimShape]) -> None:
+    """Of an op with blocks: what goes into a block and what comes out have the axes of operands and results."""
+    for wire in instr.op.wires(instr):
+        for result, begun in wire.begun.items():
+            shapes[result] = shapes.get(begun, ())
+        for param, given in zip(wire.block.params, wire.given, strict=True):
+            shapes[param] = shapes.get(given, ()) if given is not None else d.shape(param.aval.shape)
+        _infer(wire.block, d, shapes)
+        for inner, outer in zip(wire.block.results, wire.results, strict=True):
+            if outer is None:
+                continue
+            axes = shapes.get(inner, ())
+            shapes[outer] = d.join_all([shapes[outer], axes]) if outer in shapes else axes
 
 
 def _params(instr: Instr, sizes: Sizes) -> str:
     text = ""
     for key, value in instr.params.items():
-        if key in instr.op.implied_params:
+        if key in instr.op.implied_params or isinstance(value, Block):
             continue  # the shape of the result says it
         if key in instr.op.size_params:
             text += f"[{key}=({','.join(sizes.name_starts(instr, key))})]"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autodiff.errors import InternalError
-from autodiff.ir.core import Block, Instr, Literal, Value
+from autodiff.ir.core import Block, Instr, Literal, Value, blocks_of
 
 
 def verify(block: Block) -> Block:
@@ -20,6 +20,8 @@ def verify(block: Block) -> Block:
     for instr in block.instrs:
         _check_operands(instr, defined)
         _check_types(instr)
+        for inner in blocks_of(instr):
+            verify(inner)
         for result in instr.results:
             _define(result, defined, instr.op.name)
     for result in block.results:

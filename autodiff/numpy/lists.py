@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.frontends.array import holds_arrays, stacked
-from autodiff.frontends.surface.table import FUNCTIONS
+from autodiff.frontends.surface.table import FUNCTIONS, complete
 
 # Functions whose first argument is a sequence of arrays, not one array.
 OVER_SEQUENCES = frozenset(
@@ -31,6 +31,7 @@ OVER_SEQUENCES = frozenset(
     }
 )
 _DISPATCHED = type(np.sum)
+complete()  # the table: which functions dispatch is asked of it
 
 
 def accepting_lists(found: Any, over_sequences: frozenset[str]) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from autodiff.ops.families import both, conjugate, reduce_sum, reshape, select, 
 from autodiff.ops.movement import transpose
 from autodiff.ops.op import NAMES, Active, Arrays, BadExample, Batched, Example, Masked, Op
 from autodiff.ops.promotion import Types, common_types
+from autodiff.records import record
 
 
 def swap(x: Any) -> Any:
@@ -23,7 +23,7 @@ def swap(x: Any) -> Any:
     return transpose(x, perm=(*range(n - 2), n - 1, n - 2))
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Matmul(Op):
     """[..., m, k] @ [..., k, n] -> [..., m, n], with equal leading axes."""
 

@@ -24,9 +24,10 @@ those that it refuses.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -56,11 +57,15 @@ from autodiff.ops.promotion import (
     select_types,
     ufunc_types,
 )
+from autodiff.records import record
+
+_CALLED = re.compile(r"(\w+)\(")
+_SIMPLE = frozenset(("abs", "min", "max", "sqrt", "int", "float", "bool", "floor", "ceil"))
 
 # ---- elementwise -------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Elementwise(Op):
     """One number from one number of each operand, with NumPy's broadcasting.
 
@@ -78,7 +83,7 @@ class Elementwise(Op):
     partials: tuple[Callable[..., Any] | None, ...]
     domain: tuple[tuple[float, float], ...] = ()
     types: Types | None = None
-    variants: Mapping[str, str] = field(default_factory=dict)
+    variants: Mapping[str, str] = MappingProxyType({})
     masks: tuple[Callable[..., Any] | None, ...] = ()
     blocked: tuple[int, ...] = ()  # operands through which no derivative path runs
     masks_tangents = True
@@ -96,6 +101,11 @@ class Elementwise(Op):
 
     def connects(self, position: int) -> bool:
         return position not in self.blocked
+
+    @property
+    def is_cheap(self) -> bool:
+        """Whether computing it takes about as long as reading its result from memory."""
+        return set(_CALLED.findall(self.scalar)) <= _SIMPLE
 
     def bad_examples(self) -> tuple[BadExample, ...]:
         n = len(self.partials)
@@ -253,7 +263,7 @@ def along_axes(param: str) -> tuple[BadExample, ...]:
     )
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Reduction(Op):
     """Combine along `axes`, which disappear. `combine` is an expression of `{acc}` and `{x}`.
 
@@ -329,7 +339,7 @@ def restore(y: Any, shape: Shape, axes: tuple[int, ...]) -> Any:
 # ---- movement ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Movement(Op):
     """Moves elements, computes nothing: linear, so its jvp is itself.
 

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from autodiff.ops.checks import check_at_least, check_axes, check_lengths, check
 from autodiff.ops.families import Movement, along_axes, zeros_like
 from autodiff.ops.op import NAMES, Active, Arrays, BadExample, Batched, Example, Op, applied
 from autodiff.ops.promotion import Types, common_types
+from autodiff.records import record
 
 
 def _transpose_shape(x: Shape, *, perm: tuple[int, ...]) -> Shape:
@@ -131,7 +131,7 @@ def slice_axis(x: Any, axis: int, start: int, limit: int) -> Any:
 Part = tuple[tuple[tuple[Any, ...], int], ...]
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Placement(Op):
     """Each operand is written to its own strided part of the result; the rest is zero.
 
@@ -165,7 +165,7 @@ class Placement(Op):
         return (out,)
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Pad(Placement):
     """Zeros around (`low`, `high`) and between (`interior`) the elements; -0.0 if `neutral`: x + -0.0 is x."""
 
@@ -215,7 +215,7 @@ class Pad(Placement):
         return [slice_(ct, starts=low, limits=limits, steps=steps)]
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Concatenate(Placement):
     """Operands one after the other along `axis`."""
 

@@ -8,7 +8,6 @@ holds the families that derive derivatives.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +19,7 @@ from autodiff.ir.core import Literal, Operand
 from autodiff.ir.dims import Dims, DimShape
 from autodiff.ops.checks import check_number
 from autodiff.ops.promotion import Types
+from autodiff.records import record
 
 OPS: dict[str, Op] = {}
 
@@ -151,7 +151,7 @@ def applied(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Array
 # ---- conversion of operands ----------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Cast(Op):
     """Convert to another dtype; the cotangent is converted back.
 
@@ -246,7 +246,7 @@ def _no_numbers(examples: tuple[Example, ...]) -> tuple[BadExample, ...]:
     return tuple(BadExample((NAMES,) * len(e.operands), e.params, DTypeError, ("<U3",)) for e in examples[:1])
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Call(Op):
     """Anything else: a function on whole arrays, run between nests.
 
@@ -306,7 +306,7 @@ class Call(Op):
         return [None] * len(operands) if self.rule is None else self.rule(ct, y, operands, active, **params)
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Composite(Op):
     """An op with a derivative of its own whose kernel is made of simpler ops.
 

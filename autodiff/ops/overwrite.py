@@ -7,7 +7,6 @@ same memory, one after the other.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,9 +19,10 @@ from autodiff.ops.checks import check_at_least, check_lengths
 from autodiff.ops.families import broadcast_to, full, plain, zeros_like
 from autodiff.ops.movement import Part, Placement, slice_
 from autodiff.ops.op import Active, Arrays, BadExample, Batched, Example, Masked, applied
+from autodiff.records import record
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Overwrite(Placement):
     """`x`, with `part` in place of every `steps`-th element from `low` on, along each axis."""
 

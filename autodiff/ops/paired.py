@@ -6,7 +6,6 @@ other op it wraps in a `Paired` one, which looks at pairs as the complex numbers
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -14,9 +13,10 @@ import numpy as np
 
 from autodiff.ir.aval import ArrayAval
 from autodiff.ops.op import Call, Op
+from autodiff.records import record
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Paired(Call):
     """An op whose complex operands and results are arrays of pairs. `pairs` flags the operands that are."""
 

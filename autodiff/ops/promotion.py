@@ -33,6 +33,8 @@ def ufunc_types(ufunc: np.ufunc) -> Types:
         try:
             # NumPy has weak ints and floats, but no weak bool.
             *ins, out = ufunc.resolve_dtypes((*(np.dtype(k) if k is bool else k for k in kinds), None))
+            if any(d.kind == "O" for d in ins):  # how NumPy compares two Python ints
+                *ins, out = ufunc.resolve_dtypes((*map(np.dtype, kinds), None))
         except TypeError:
             raise DTypeError(
                 f"{ufunc.__name__} does not take dtypes ({listed(kinds)})", "convert to a float dtype"

@@ -7,7 +7,6 @@ closed under differentiation.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import weakref
 from collections.abc import Sequence
@@ -36,6 +35,8 @@ class Pattern(str):
     shape: tuple[int, int]
 
     def __new__(cls, indices: np.ndarray, indptr: np.ndarray, shape: tuple[int, int]) -> Pattern:
+        import hashlib
+
         digest = hashlib.sha1(np.ascontiguousarray(indices, np.int64).data, usedforsecurity=False)
         digest.update(np.ascontiguousarray(indptr, np.int64).data)
         made = super().__new__(cls, f"{shape[0]}x{shape[1]} {digest.hexdigest()}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from autodiff.ir.aval import StackAval
 from autodiff.ir.core import Block, Instr, Literal
 from autodiff.passes.rewrite import Rewriter, rewrite
 
@@ -13,6 +14,8 @@ def cse(block: Block) -> Block:
     seen: dict[Any, tuple[Any, ...]] = {}
 
     def rule(instr: Instr, operands: tuple[Any, ...], new: Rewriter) -> tuple[Any, ...] | None:
+        if type(instr.results[0].aval) is StackAval:  # is changed where it lies: each has memory of its own
+            return None
         read = tuple([_identity(o) if type(o) is Literal else o for o in operands])
         key = (instr.op, read, *instr.params.items()) if instr.params else (instr.op, read)
         first = seen.setdefault(key, instr.results)

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from autodiff.ir.core import Block, Instr, Literal, Value
-from autodiff.ops import OPS
 from autodiff.ops.arithmetic import div, identity, positive, stop_gradient, sub, tie
 from autodiff.ops.families import (
     Elementwise,
@@ -30,6 +29,7 @@ from autodiff.ops.families import (
     select,
 )
 from autodiff.ops.movement import slice_, transpose
+from autodiff.ops.op import OPS
 from autodiff.ops.transcendental import logaddexp, power, softplus, sqrt
 from autodiff.passes.rewrite import Rewriter, rewrite
 

@@ -21,8 +21,8 @@ from autodiff.ops import indexing, reduction
 from autodiff.ops import transcendental as tr
 from autodiff.ops.contraction import matmul
 from autodiff.ops.movement import Placement, concatenate, slice_axis
-from autodiff.ops.op import OPS, applied
-from autodiff.ops.paired import Paired, pair_aval, paired
+from autodiff.ops.op import applied
+from autodiff.ops.paired import pair_aval, paired
 
 
 class Pair(NamedTuple):
@@ -191,5 +191,3 @@ LINEAR = frozenset(
         indexing.scatter_add,
     }
 )
-# Every op on pairs there can be, so that the source of a kernel can name them.
-PAIRED: dict[str, Paired] = {p.name: p for p in map(paired, OPS.values())}

@@ -10,8 +10,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from autodiff import backends  # the store is imported when it is needed
 from autodiff.backends import numba as backend  # its attributes are imported when they are needed
-from autodiff.backends.store import Store, store
 from autodiff.config import config
 from autodiff.ir.core import Block
 from autodiff.ir.signature import Signature
@@ -19,6 +19,7 @@ from autodiff.logs import say, summary
 
 if TYPE_CHECKING:
     from autodiff.backends.numba.compile import CompiledKernel
+    from autodiff.backends.store import Store
 
 PACKAGE = __name__.partition(".")[0]
 MEANING = ("scalar", "variants", "combine")  # attributes of ops that say what a kernel computes
@@ -72,7 +73,7 @@ def is_near() -> bool:
 
 def _found(block: Block, signature: Signature) -> tuple[Store | None, str]:
     """The store, and the name of the kernel's file in it."""
-    disk = store() if config.native else None
+    disk = backends.store.store() if config.native else None
     why = "switched off" if disk is None else ""
     if disk is not None:
         meanings = _meanings(block)

@@ -6,7 +6,6 @@ import contextlib
 import os
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from autodiff.backends import numba as backend  # its attributes are imported when they are needed
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 Key = tuple[str, str, bool]
 
 
-@dataclass(slots=True)
 class CacheInfo:
     """Counts since the start of the process (or of one function).
 
@@ -33,18 +31,20 @@ class CacheInfo:
     `runs`: calls answered by kernels. `interpreted_runs`: calls answered by the interpreter.
     """
 
-    compiled: int = 0
-    loaded: int = 0
-    hits: int = 0
-    interpreted: int = 0
-    evicted: int = 0
-    interpreted_runs: int = 0
-    counter: Counter = field(default_factory=Counter, repr=False)
+    __slots__ = ("compiled", "counter", "evicted", "hits", "interpreted", "interpreted_runs", "loaded")
+
+    def __init__(self) -> None:
+        self.compiled = self.loaded = self.hits = self.interpreted = self.evicted = self.interpreted_runs = 0
+        self.counter = Counter()  # of the runs: kernels count them
 
     @property
     def runs(self) -> int:
         """Calls answered by kernels."""
         return int(self.counter.value)
+
+    def __repr__(self) -> str:
+        shown = ("compiled", "loaded", "hits", "interpreted", "evicted", "interpreted_runs")
+        return f"CacheInfo({', '.join(f'{name}={getattr(self, name)}' for name in shown)})"
 
     def __str__(self) -> str:
         made = f"{_counted(self.compiled, 'kernel')} compiled"
@@ -169,7 +169,7 @@ class KernelCache:
 
 
 def _key(signature: Signature) -> Key:
-    return signature.text, config.math, config.bounds, config.native
+    return signature.text, config.math, config.memory, config.bounds, config.native
 
 
 KERNELS = KernelCache()

@@ -68,7 +68,7 @@ class Program:
             return self._interpreter(*args)
         for info in self.infos:
             info.counter.value += 1
-        return self.run(*map(as_kernel_argument, args, self._avals))
+        return self.run(*args)
 
     def ready(self) -> Any:
         """The native kernel, compiled if need be; None when there is none, for a `reason` perhaps."""
@@ -135,12 +135,22 @@ class Program:
             results=[r.aval for r in self.block.results],
             order=[self._places.index(k) for k in range(len(self._places))],
         )
-        return self.native.function()  # type: ignore[no-any-return]
+        strict, avals = self.native.function(), self._avals
+        return self.native.function(lambda *args: strict(*map(as_kernel_argument, args, avals)))  # type: ignore[no-any-return]
 
     def _python(self, kernel: CompiledKernel, values: list[Any], sizes: dict[str, int]) -> Run:
         """A kernel of Numba's, its arguments and results rearranged by Python."""
         run = _rearranged(kernel, values, sizes, len(self._avals), self._order, self._places)
-        return _in_pairs(_writable(run), self._avals, [r.aval for r in self.block.results])
+        run, avals = _in_pairs(_writable(run), self._avals, [r.aval for r in self.block.results]), self._avals
+        return lambda *args: run(*map(as_kernel_argument, args, avals))
+
+    def explained(self) -> str:
+        """What became of the program, in words: its loop nests, its calls and the memory between them."""
+        block, _, sig = self.generalized()
+        try:
+            return backend.explained(backend.plan_kernel(block, sig.sizes), sig.sizes.values)
+        except backend.NoKernel as why:
+            return f"no kernel, NumPy runs it: {why}"
 
     def source(self) -> str:
         """The source of the kernel, compiled or not; the reason when there is none."""

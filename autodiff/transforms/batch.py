@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from autodiff.errors import InternalError
-from autodiff.ir.aval import ArrayAval
+from autodiff.ir.aval import ArrayAval, StackAval
 from autodiff.ir.build import building, emitter
 from autodiff.ir.core import Block, Literal, Operand
 from autodiff.ops.batching import repeated
+from autodiff.ops.region import Region
+from autodiff.transforms.workers import workers
 
 
 def vectorized(block: Block, args: Sequence[Any], batched: Sequence[bool]) -> tuple[list[Any], list[bool]]:
@@ -31,7 +33,10 @@ def vectorized(block: Block, args: Sequence[Any], batched: Sequence[bool]) -> tu
         operands = [o if isinstance(o, Literal) else env[o] for o in instr.operands]
         flags = tuple([o in found for o in instr.operands])
         op: Any = instr.op
-        if any(flags):
+        if any(flags) and isinstance(op, Region):
+            outs, own = op.batch_with(operands, flags, dict(instr.params), workers())
+            found.update(r for r, flag in zip(instr.results, own, strict=True) if flag)
+        elif any(flags):
             outs = op.batch(operands, flags, dict(instr.params))
             found.update(instr.results)
         else:
@@ -46,6 +51,8 @@ def vectorized(block: Block, args: Sequence[Any], batched: Sequence[bool]) -> tu
 
 
 def _check(op: Any, old: Any, new: Any, batched: bool) -> None:
+    if isinstance(old.aval, StackAval):
+        return  # of a batch of items
     shape = new.aval.shape[1:] if batched else new.aval.shape
     if new.aval.dtype != old.aval.dtype or shape != old.aval.shape:
         raise InternalError(f"the batching rule of {op.name} gave {new.aval} for a batch of {old.aval}")

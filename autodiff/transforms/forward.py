@@ -14,6 +14,8 @@ from autodiff.ir.build import continuing
 from autodiff.ir.core import Block, Instr, Operand
 from autodiff.ops.families import broadcast_to, cast, full, plain, some, zeros_like
 from autodiff.ops.op import Masked
+from autodiff.ops.region import Region
+from autodiff.transforms.workers import workers
 
 
 def pushforward(instrs: Sequence[Instr], tangents: dict[Operand, Any]) -> dict[Operand, Any]:
@@ -24,6 +26,11 @@ def pushforward(instrs: Sequence[Instr], tangents: dict[Operand, Any]) -> dict[O
             continue
         op: Any = instr.op
         parts = [found.get(o) if op.connects(k) else None for k, o in enumerate(instr.operands)]
+        if isinstance(op, Region):
+            if any(t is not None for t in parts):
+                made = op.push(instr, [None if t is None else plain(t) for t in parts], workers())
+                found.update({y: t for y, t in zip(instr.results, made, strict=True) if t is not None})
+            continue
         if any(t is not None for t in parts):
             single = len(instr.results) == 1
             given = _pushed(instr, parts, instr.results[0] if single else instr.results)

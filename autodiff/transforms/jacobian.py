@@ -105,7 +105,7 @@ def _linear(
 
 def _copy(instr: Instr, env: dict[Operand, Any]) -> Instr:
     operands = tuple([o if isinstance(o, Literal) else env[o] for o in instr.operands])
-    return Instr(instr.op, operands, instr.params, tuple([env[r] for r in instr.results]), instr.blocks, instr.location)
+    return Instr(instr.op, operands, instr.params, tuple([env[r] for r in instr.results]), instr.location)
 
 
 def identity(aval: ArrayAval) -> Any:

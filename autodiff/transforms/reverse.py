@@ -12,22 +12,30 @@ derivative zero; `stop_gradient(x)` is not connected.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from autodiff.errors import InternalError
-from autodiff.ir.aval import ArrayAval, is_differentiable
+from autodiff.ir.aval import ArrayAval, StackAval, is_differentiable
 from autodiff.ir.build import continuing, literal
 from autodiff.ir.core import Block, Instr, Literal, Operand, Value
-from autodiff.ops.families import both, broadcast_to, cast, full, plain, some, zeros_like
+from autodiff.ops.families import both, broadcast_to, cast, full, not_equal, plain, some, zeros_like
 from autodiff.ops.op import Masked
+from autodiff.ops.region import Region
+from autodiff.transforms.workers import workers
 
 BOOL = np.dtype(np.bool_)
 
 
-def pullback(instrs: Sequence[Instr], seeds: Iterable[tuple[Any, Any]], sources: Sequence[Any]) -> list[Any]:
+def pullback(
+    instrs: Sequence[Instr],
+    seeds: Iterable[tuple[Any, Any]],
+    sources: Sequence[Any],
+    totals: Mapping[Any, Any] = MappingProxyType({}),
+) -> list[Any]:
     """Emit the adjoint of `instrs`.
 
     Parameters
@@ -35,6 +43,7 @@ def pullback(instrs: Sequence[Instr], seeds: Iterable[tuple[Any, Any]], sources:
     instrs : instructions, in the order in which they ran
     seeds : (target, cotangent) pairs
     sources : values whose cotangents are asked for; intermediates are welcome
+    totals : cotangents that some sources have before; theirs are added to these
 
     Returns
     -------
@@ -45,7 +54,7 @@ def pullback(instrs: Sequence[Instr], seeds: Iterable[tuple[Any, Any]], sources:
     active = _influenced(instrs, sources)
     useful = _influencing(instrs, [target for target, _ in seeds])
     fragile = _beyond_poles(instrs, active)
-    cts: dict[Operand, Any] = {}
+    cts: dict[Operand, Any] = dict(totals)
     for target, ct in seeds:
         _accumulate(cts, target, ct)
     for instr in reversed(instrs):
@@ -53,7 +62,7 @@ def pullback(instrs: Sequence[Instr], seeds: Iterable[tuple[Any, Any]], sources:
             if y in cts and y in active:
                 _pull(instr, cts, active, fragile)
                 break
-    return [_unmasked(cts.get(s), s) if s in useful else None for s in sources]
+    return [_unmasked(cts.get(s), s) if s in useful else totals.get(s) for s in sources]
 
 
 def _pull(instr: Instr, cts: dict[Operand, Any], active: set[Operand], fragile: set[Operand]) -> None:
@@ -61,14 +70,61 @@ def _pull(instr: Instr, cts: dict[Operand, Any], active: set[Operand], fragile: 
     flags = tuple([o in active and op.connects(k) for k, o in enumerate(instr.operands)])
     if not any(flags):
         return
+    if isinstance(op, Region):
+        _pull_region(instr, cts, flags, fragile)
+        return
     given = tuple([_given(cts.get(y), y, op.keeps_mask or op.moves) for y in instr.results])
     ct, y = (given[0], instr.results[0]) if len(given) == 1 else (given, instr.results)
     if op.selects and instr.operands[0] in fragile and not isinstance(ct, Masked):
         ct = Masked(ct, full(ArrayAval(instr.results[0].aval.shape, BOOL), True))
+    if hasattr(op, "vjp_into") and not isinstance(ct, Masked):
+        _pull_into(instr, ct, cts, flags)
+        return
     parts = _moved(instr, ct, flags) if op.moves else op.vjp(ct, y, instr.operands, instr.params, flags)
     for operand, wanted, part in zip(instr.operands, flags, parts, strict=True):
         if wanted and part is not None:
             _accumulate(cts, operand, part)
+
+
+def _pull_into(instr: Instr, ct: Any, cts: dict[Operand, Any], flags: tuple[bool, ...]) -> None:
+    """Of an op that reads a little of much: what it reads is added to the cotangent there is, in place."""
+    op: Any = instr.op
+    before = _begun(instr, cts, flags)
+    totals = op.vjp_into(before, ct, instr.operands, instr.params, flags)
+    _take(instr, before, totals, cts, flags)
+
+
+def _pull_region(instr: Instr, cts: dict[Operand, Any], flags: tuple[bool, ...], fragile: set[Operand]) -> None:
+    """Of a loop or a branch, which adds up in place too."""
+    op: Any = instr.op
+    given = [None if y not in cts else plain(cts[y]) for y in instr.results]
+    before = _begun(instr, cts, flags)
+    totals = op.pull(instr, given, before, flags, workers())
+    for k, o in enumerate(instr.operands):
+        # No mask comes out of a loop. What got no cotangent there must not meet an infinite slope further back.
+        if flags[k] and totals[k] is not None and o in fragile and not isinstance(totals[k].aval, StackAval):
+            totals[k] = Masked(totals[k], not_equal(totals[k], 0))
+    _take(instr, before, totals, cts, flags)
+
+
+def _begun(instr: Instr, cts: dict[Operand, Any], flags: tuple[bool, ...]) -> list[Any]:
+    """The cotangents that the operands have already; of an operand that is there twice, it goes with the first."""
+    found: list[Any] = []
+    for k, o in enumerate(instr.operands):
+        ct = cts.get(o) if flags[k] and o not in instr.operands[:k] else None
+        found.append(None if isinstance(ct, Masked) else ct)
+    return found
+
+
+def _take(
+    instr: Instr, before: Sequence[Any], totals: Sequence[Any], cts: dict[Operand, Any], flags: tuple[bool, ...]
+) -> None:
+    for o, wanted, old, total in zip(instr.operands, flags, before, totals, strict=True):
+        if wanted and total is not None:
+            if old is None:
+                _accumulate(cts, o, total)
+            else:
+                cts[o] = total
 
 
 def _moved(instr: Instr, ct: Any, flags: tuple[bool, ...]) -> list[Any]:
@@ -121,6 +177,11 @@ def _influenced(instrs: Sequence[Instr], sources: Iterable[Any]) -> set[Operand]
     found: set[Operand] = {s for s in sources if is_differentiable(s.aval.dtype)}
     for instr in instrs:
         op: Any = instr.op
+        if isinstance(op, Region):
+            for r, reads in zip(instr.results, op.reads(dict(instr.params)), strict=True):
+                if any(instr.operands[k] in found for k in reads) and is_differentiable(r.aval.dtype):
+                    found.add(r)
+            continue
         for k, o in enumerate(instr.operands):
             if o in found and op.connects(k):
                 found.update([r for r in instr.results if is_differentiable(r.aval.dtype)])
@@ -145,8 +206,12 @@ def _influencing(instrs: Sequence[Instr], targets: Iterable[Any]) -> set[Operand
     for instr in reversed(instrs):
         if not found.isdisjoint(instr.results):
             op: Any = instr.op
+            reached = None
+            if isinstance(op, Region):
+                reads = zip(instr.results, op.reads(dict(instr.params)), strict=True)
+                reached = set().union(*(k for r, k in reads if r in found))
             for k, o in enumerate(instr.operands):
-                if is_differentiable(o.aval.dtype) and op.connects(k):
+                if is_differentiable(o.aval.dtype) and (op.connects(k) if reached is None else k in reached):
                     found.add(o)
     return found
 

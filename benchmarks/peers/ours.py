@@ -6,7 +6,7 @@ import numpy
 import scipy.special
 
 import autodiff as ad
-from benchmarks.peer import MOST_TRIPS, NotAttempted, bind, leading
+from benchmarks.peer import bind, leading
 from benchmarks.workload import Call, Case, Language, Loss, Task, Workload
 
 DISTRIBUTIONS = ("autodiff", "numba", "llvmlite")
@@ -33,8 +33,6 @@ def warm_up() -> None:
 
 
 def prepare(workload: Workload, case: Case) -> Call:
-    if case.trips > MOST_TRIPS:
-        raise NotAttempted(f"not supported yet: a Python loop is unrolled when it is traced, here {case.trips:,} trips")
     compiled = _derivative(workload.loss(LANGUAGE, case), case)
     _last[:] = [compiled]
     return bind(compiled, workload.data(case))

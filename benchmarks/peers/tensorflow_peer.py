@@ -92,7 +92,7 @@ def _derivative(function: Loss, case: Case) -> Call:
             return lambda x: _reverse_jacobian(function, x)
         case Task.JACOBIAN:
             return lambda x, *data: tf.stack(
-                [_pushforward(lambda x: function(x, *data), x, each) for each in tf.eye(len(x), dtype=x.dtype)], 1
+                [_pushforward(lambda x: function(x, *data), x, each) for each in tf.unstack(_unit_vectors(x))], 1
             )
     return _value_and_gradients(function, case.differentiated)
 
@@ -112,6 +112,10 @@ def _reverse_jacobian(function: Loss, x: Any) -> Any:
         tape.watch(x)
         y = function(x)
     return tape.jacobian(y, x)
+
+
+def _unit_vectors(x: Any) -> Any:
+    return tf.eye(x.shape[0], dtype=x.dtype)
 
 
 def _pushforward(function: Loss, x: Any, direction: Any) -> Any:

@@ -181,7 +181,7 @@ IDS = [f"{n}.{f}" for n, f, _ in CALLS]
 
 
 def listed(namespace, name):
-    return next(r for r in parse(PAGE.read_text(encoding="utf-8")) if (r.namespace, r.name) == (namespace, name))
+    return next(r for r in parse(pathlib.Path(PAGE).read_text(encoding="utf-8")) if (r.namespace, r.name) == (namespace, name))
 
 
 @pytest.mark.parametrize(("namespace", "name", "expression"), CALLS, ids=IDS)
@@ -232,8 +232,7 @@ if __name__ == "__main__":
     if sys.argv[1:] != ["--update"]:
         sys.exit(__doc__)
     found = rows()
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(HEAD + render(found).rstrip() + "\n", encoding="utf-8")
+    pathlib.Path(PAGE).write_text(HEAD + render(found).rstrip() + "\n", encoding="utf-8")
     print(f"{PAGE}: {len(found)} rows")
     for row in found:
         if row.value != "yes" and row.note == SAMPLES[row.namespace].get(row.name):

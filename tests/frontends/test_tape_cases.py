@@ -17,7 +17,7 @@ import autodiff as ad
 from autodiff import nn
 from autodiff.config import config
 from autodiff.errors import ArgumentError, DTypeError, NotDifferentiableError
-from autodiff.frontends import replay
+from autodiff.frontends import paths, replay
 from autodiff.frontends.surface import reductions
 
 FILE = pathlib.Path(__file__).parents[1] / "golden" / "tape_cases.json"
@@ -285,6 +285,7 @@ def reason_to_skip(case, table):
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_case(case, tier, monkeypatch):
     monkeypatch.setattr(replay, "_PLANS", type(replay._PLANS)())
+    paths.tree.forget()
     monkeypatch.setattr(config, "hot_after", 0 if tier == "compiled" else 10**9)
     try:
         y, found = ASK[case["mode"]](Question(case))

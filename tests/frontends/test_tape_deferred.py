@@ -11,7 +11,7 @@ import pytest
 import autodiff as ad
 from autodiff.config import config
 from autodiff.errors import ShapeError
-from autodiff.frontends import replay
+from autodiff.frontends import paths, replay
 from autodiff.runtime.kernels import KERNELS
 
 
@@ -40,6 +40,7 @@ def count(monkeypatch):
 
     monkeypatch.setattr(replay, "_remember", counted)
     monkeypatch.setattr(replay, "_PLANS", type(replay._PLANS)())
+    paths.tree.forget()
     return counter
 
 

@@ -12,6 +12,7 @@ _HOMES = {
     "UNUSED": "call_table",
     "Useless": "kernel_code",
     "compile_kernel": "compile",
+    "explained": "explain",
     "is_current": "versions",
     "load_kernel": "kernel_code",
     "name_of": "versions",

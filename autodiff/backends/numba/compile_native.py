@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from autodiff.backends.numba.kernel_code import KernelCode, calls_of, described
 from autodiff.backends.numba.layout import LayoutError
-from autodiff.backends.numba.llvm import print_llvm
+from autodiff.backends.numba.llvm import KernelPrinter
 from autodiff.backends.numba.llvm_calls import asks_host, with_work
-from autodiff.backends.numba.native import MissingSymbol, compiled
-from autodiff.backends.numba.nest import KernelPlan
+from autodiff.backends.numba.native import MissingSymbol, compiled, finished
+from autodiff.backends.numba.nest import KernelPlan, every_step
 from autodiff.backends.numba.recipe import recipe
+from autodiff.backends.numba.squeeze import squeeze
 from autodiff.logs import timed
 
 
@@ -21,10 +22,12 @@ def compile_plan(plan: KernelPlan) -> KernelCode:
         When the plan needs what only Numba can compile.
     """
     plan = with_work(plan)
-    hosted = any(map(asks_host, plan.steps))
+    squeeze(plan.steps)
+    hosted = any(map(asks_host, every_step(plan.steps)))
     with timed("LLVM printed"):
-        text = print_llvm(plan)
-    code = compiled(text)
+        printer = KernelPrinter(plan)
+        texts = list(map(str, printer.modules))
+    code = finished(*texts) if printer.straight else compiled(*texts)
     return KernelCode(recipe(plan, hosted), code, described(calls_of(plan)) if hosted else ())
 
 

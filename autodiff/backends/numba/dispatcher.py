@@ -153,9 +153,13 @@ class Bound:
             )
         return table
 
-    def function(self) -> Callable[..., tuple[Any, ...]]:
-        """The kernel as a function of the program's parameters, to a tuple: arrays, Python's floats and ints."""
+    def function(self, fallback: Callable[..., Any] | None = None) -> Callable[..., tuple[Any, ...]]:
+        """The kernel as a function of the program's parameters, to a tuple: arrays, Python's floats and ints.
+
+        What is no argument of a kernel as it is goes to the `fallback`; without one it is a TypeError.
+        """
         table = self.table()
+        table.fields["fallback"] = 0 if fallback is None else table.address(fallback)
         for k, (aval, word) in enumerate(zip(self.params, self.positions, strict=True)):
             if aval.shape:
                 table.add_array_leaf(k, word, aval, t.ARRAY)

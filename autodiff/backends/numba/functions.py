@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from autodiff.backends.numba.source import DTYPE_NAMES
-from autodiff.ops import special, transcendental
-from autodiff.ops.op import OPS, Call
-from autodiff.passes.split_complex import PAIRED
+from autodiff.ops import OPS, special, transcendental
+from autodiff.ops.op import Call
+from autodiff.ops.paired import paired
 
 NUMPY_NAMES = (
     "exp expm1 exp2 log log1p log2 log10 sqrt cbrt sin cos tan arcsin arccos arctan arctan2 sinh cosh tanh "
@@ -105,8 +105,9 @@ def _hosted(op: Call) -> Callable[..., None]:
     return call
 
 
+# Every op, and every op on pairs that there can be, so that the source of a kernel can name them.
 # Plain Python only: Numba compiles none of these, and what it compiles cannot call the host.
-HOSTED = {op.name: _hosted(op) for op in (*OPS.values(), *PAIRED.values()) if isinstance(op, Call)}
+HOSTED = {op.name: _hosted(op) for op in (*OPS.values(), *map(paired, OPS.values())) if isinstance(op, Call)}
 DTYPES = {name: dtype.type for name, dtype in DTYPE_NAMES.items()}
 
 PYTHON: dict[str, Any] = {

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.backends.numba.arrange import arrange
+from autodiff.backends.numba.fuse_regions import share_stacks, steps_of
 from autodiff.backends.numba.in_place import in_place
 from autodiff.backends.numba.nest import (
     Access,
@@ -31,13 +32,17 @@ from autodiff.backends.numba.nest import (
     Step,
     Store,
 )
-from autodiff.backends.numba.place import Group, Map, NoKernel, Places, Shape, is_identity, through, unit_reshape
-from autodiff.ir.core import Block, Instr, Literal, Operand
+from autodiff.backends.numba.no_copies import without_copies
+from autodiff.backends.numba.place import Given, Group, Map, NoKernel, Places, Shape, is_identity, through, unit_reshape
+from autodiff.ir.core import Block, Instr, Literal, Operand, blocks_of
 from autodiff.ir.pretty import Namer
 from autodiff.ir.signature import Sizes
 from autodiff.ops.contraction import Matmul
 from autodiff.ops.families import Reduction, reshape
 from autodiff.ops.movement import Placement
+from autodiff.ops.region import Region
+from autodiff.ops.stack import Blank, Stack
+from autodiff.ops.window import Bounded, Written
 
 __all__ = ["Fuser", "NoKernel", "fuse"]
 
@@ -48,11 +53,17 @@ LOOP_NAMES = (*"ijklmpqrs", *(f"i{k}" for k in range(9, 64)))  # NumPy has 64 ax
 class Fuser:
     """The state of one lowering: what is in memory, and what everything is called."""
 
-    def __init__(self, block: Block, sizes: Sizes, reserved: tuple[str, ...] = ()) -> None:
+    def __init__(self, block: Block, sizes: Sizes, names: Namer, given: Given) -> None:
+        """`given` says what the parameters of an inner block are: buffers, numbers, scalars by name."""
         self.block = block
         self.sizes = sizes
-        self.names = Namer((*RESERVED, *LOOP_NAMES, *reserved, *sizes.values))
-        self.places = Places(block, sizes)
+        self.names = names
+        self.given = given
+        self.producers = {r: i for i in block.instrs for r in i.results}
+        for param, what in given.items():
+            if isinstance(what, Buffer):
+                names.call(param, what.name)
+        self.places = Places(block, sizes, names, given)
         self.memory: dict[Operand, Buffer] = {}
         self.allocated: list[Buffer] = []
         self.locals: dict[Operand, str] = {}
@@ -79,11 +90,14 @@ class Fuser:
     def materialise(self) -> None:
         """Give memory to every value that is read outside of its own nest."""
         for param in self.block.params:
-            self.memory[param] = self.buffer(param)
+            if not isinstance(self.given.get(param), Literal):
+                self.memory[param] = self.given.get(param) or self.buffer(param)
         for k, step in enumerate(self.places.steps):
             for instr in step.instrs if isinstance(step, Group) else [step]:
                 for operand in instr.operands:
                     self._need(operand, k)
+                if isinstance(instr.op, Stack | Region):
+                    share_stacks(self, instr)
                 if not isinstance(step, Group) or isinstance(instr.op, Reduction):
                     for result in instr.results:
                         self._allocate(result, zeroed=_needs_zeros(instr))
@@ -114,7 +128,7 @@ class Fuser:
             found = Constant(base.value, base.aval.dtype)
         elif base in self.places.pointwise and self.places.home(base) == step:
             found = self.local(base)
-        elif not base.aval.shape:
+        elif not self.memory[base].shape:
             found = self.memory[base].name
         else:
             found = Access(self.memory[base], self._laid_out(base, index))
@@ -174,21 +188,23 @@ class Fuser:
 
     def _single(self, instr: Instr) -> list[Step]:
         outs = [self.memory[r] for r in instr.results]
+        if isinstance(instr.op, Region | Stack | Blank | Bounded | Written):
+            return steps_of(self, instr)
         if isinstance(instr.op, Placement):
             return self._placement(instr, instr.op, outs[0])
         steps: list[Step] = []
-        operands = tuple(self._whole(o, steps, isinstance(instr.op, Matmul)) for o in instr.operands)
+        operands = tuple(self.whole(o, steps, isinstance(instr.op, Matmul)) for o in instr.operands)
         if instr.op is reshape:
             base, _ = operands[0]
             self.allocated.remove(outs[0])
             return [*steps, Alias(outs[0], base)]
         # A native function writes memory: a scalar goes through an array of one element.
-        cells = [out if out.shape else self._fresh("cell", ("1",), out.dtype) for out in outs]
+        cells = [out if out.shape else self.fresh("cell", ("1",), out.dtype) for out in outs]
         scalars = [(out, cell) for out, cell in zip(outs, cells, strict=True) if out is not cell]
         read = [Store(Access(out, ()), Access(cell, (Index(None),))) for out, cell in scalars]
         return [*steps, NativeCall(instr, tuple(cells), operands), *([LoopNest((), [*read])] if read else [])]
 
-    def _fresh(self, hint: str, shape: tuple[str, ...], dtype: np.dtype) -> Buffer:
+    def fresh(self, hint: str, shape: tuple[str, ...], dtype: np.dtype) -> Buffer:
         """Memory that belongs to no value; scalars (shape ()) are locals and need none."""
         made = Buffer(self.names.fresh(hint), shape, dtype)
         if shape:
@@ -202,14 +218,14 @@ class Fuser:
         for operand, part in zip(instr.operands, op.parts(shapes, low, instr.params), strict=True):
             starts = [" + ".join(t for t in terms if t != "0") or "0" for terms, _ in part]
             index = tuple(Index(k, a, step) for k, (a, (_, step)) in enumerate(zip(starts, part, strict=True)))
-            steps.append(self._copy(operand, Access(out, index)))
+            steps.append(self.copy(operand, Access(out, index)))
         return steps
 
-    def _copy(self, operand: Operand, target: Access) -> LoopNest:
+    def copy(self, operand: Operand, target: Access) -> LoopNest:
         """A nest that writes every element of `operand` to `target`."""
         return LoopNest(self.shape(operand), [Store(target, self.source(operand, len(self.places.steps)))])
 
-    def _whole(self, operand: Operand, before: list[Step], transposable: bool) -> tuple[Buffer, Order]:
+    def whole(self, operand: Operand, before: list[Step], transposable: bool) -> tuple[Buffer, Order]:
         """A buffer that holds `operand` entirely: its own (transposed, reshaped), or a copy."""
         base, index = self.places.resolve(operand)
         own, shape = self.memory.get(base), self.shape(operand)
@@ -221,9 +237,9 @@ class Fuser:
             if base not in self.layouts and index == unit_reshape(own.shape, shape):
                 return self._alias(own, shape, before), natural
         # A native function takes arrays: a scalar becomes an array of one element.
-        copy = self._fresh("copy", shape or ("1",), operand.aval.dtype)
+        copy = self.fresh("copy", shape or ("1",), operand.aval.dtype)
         whole = tuple(Index(k) for k in range(len(shape))) or (Index(None),)
-        before.append(self._copy(operand, Access(copy, whole)))
+        before.append(self.copy(operand, Access(copy, whole)))
         return copy, natural or (0,)
 
     def _alias(self, base: Buffer, shape: Shape, steps: list[Step]) -> Buffer:
@@ -252,8 +268,8 @@ class Fuser:
         return own if whole else self._alias(own, shape, steps)
 
     def _copied_result(self, result: Operand, steps: list[Step]) -> Buffer:
-        own = self._fresh("out", self.shape(result), result.aval.dtype)
-        steps.append(self._copy(result, Access(own, tuple(Index(k) for k in range(len(own.shape))))))
+        own = self.fresh("out", self.shape(result), result.aval.dtype)
+        steps.append(self.copy(result, Access(own, tuple(Index(k) for k in range(len(own.shape))))))
         return own
 
 
@@ -288,15 +304,23 @@ def fuse(block: Block, sizes: Sizes, reserved: tuple[str, ...] = ()) -> KernelPl
     NoKernel
         When the block holds an op, or a dtype, that kernels do not have.
     """
-    for value in (*block.params, *(r for i in block.instrs for r in i.results)):
-        if value.aval.dtype not in KERNEL_DTYPES:
-            raise NoKernel(f"kernels have no dtype {value.aval.dtype}")
-    fuser = Fuser(block, sizes, reserved)
+    check_dtypes(block)
+    fuser = Fuser(block, sizes, Namer((*RESERVED, *LOOP_NAMES, *reserved, *sizes.values)), {})
     fuser.materialise()
     params = [fuser.memory[p] for p in block.params]
     steps = fuser.emit()
     results = fuser.results(steps)
-    return in_place(KernelPlan(params, fuser.allocated, steps, results, tuple(sizes.values)))
+    return in_place(without_copies(KernelPlan(params, fuser.allocated, steps, results, tuple(sizes.values))))
+
+
+def check_dtypes(block: Block) -> None:
+    """Refuse values that kernels have no type for."""
+    for value in (*block.params, *(r for i in block.instrs for r in i.results)):
+        if value.aval.dtype not in KERNEL_DTYPES:
+            raise NoKernel(f"kernels have no dtype {value.aval.dtype}")
+    for instr in block.instrs:
+        for inner in blocks_of(instr):
+            check_dtypes(inner)
 
 
 KERNEL_DTYPES: frozenset[Any] = frozenset(

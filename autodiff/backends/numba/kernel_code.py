@@ -14,7 +14,7 @@ from autodiff.backends.numba.host import Host
 from autodiff.backends.numba.layout import LayoutError
 from autodiff.backends.numba.native import MachineCode, MissingSymbol, ObjectCode
 from autodiff.backends.numba.native_kernel import NativeKernel
-from autodiff.backends.numba.nest import KernelPlan, NativeCall
+from autodiff.backends.numba.nest import KernelPlan, NativeCall, every_step
 from autodiff.backends.numba.recipe import Recipe
 from autodiff.backends.store import Entry
 from autodiff.ir.core import Block
@@ -73,7 +73,7 @@ def load_kernel(entry: Entry, block: Block, sizes: Sizes) -> NativeKernel:
 
 def calls_of(plan: KernelPlan) -> list[NativeCall]:
     """The steps of a plan that are no loop nests, as its kernel numbers them."""
-    return [step for step in plan.steps if isinstance(step, NativeCall)]
+    return [step for step in every_step(plan.steps) if isinstance(step, NativeCall)]
 
 
 def described(calls: Sequence[NativeCall]) -> tuple[str, ...]:

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from autodiff.backends.numba.nest import Accumulate, Alias, Buffer, KernelPlan, LoopNest, NativeCall, Step, accesses
+from autodiff.backends.numba.nest import (
+    Access,
+    Accumulate,
+    Alias,
+    Branch,
+    Buffer,
+    Cycle,
+    KernelPlan,
+    LoopNest,
+    NativeCall,
+    Step,
+    accesses,
+    every_step,
+    inner_steps,
+    unguarded,
+)
 
 
 def roots_of(plan: KernelPlan) -> dict[Buffer, Buffer]:
     """For each alias, whose memory it is."""
     roots: dict[Buffer, Buffer] = {}
-    for step in plan.steps:
+    for step in every_step(plan.steps):
         if isinstance(step, Alias):
             roots[step.buffer] = roots.get(step.base, step.base)
     return roots
@@ -27,7 +42,10 @@ def lives_of(plan: KernelPlan, roots: Mapping[Buffer, Buffer]) -> dict[Buffer, t
 
 
 def buffers_of(step: Step) -> list[Buffer]:
-    """The memory that a step reads or writes, in order of appearance."""
+    """The memory that a step reads or writes, in order of appearance; stacks are no such memory."""
+    if isinstance(step, Cycle | Branch):
+        inner = [b for steps in inner_steps(step) for s in steps for b in buffers_of(s)]
+        return list(dict.fromkeys([*inner, *(b for b in _loose(step) if b.shape)]))
     if isinstance(step, NativeCall):
         return list(dict.fromkeys((*(b for b, _ in step.operands), *step.outs, *step.work)))
     if not isinstance(step, LoopNest):
@@ -37,4 +55,13 @@ def buffers_of(step: Step) -> list[Buffer]:
         found.update({a.buffer: None for a in accesses(item) if a.buffer.shape})
         if isinstance(item, Accumulate) and item.buffer.shape:
             found[item.buffer] = None
-    return list(found)
+    return [b for b in found if not b.stack]
+
+
+def _loose(step: Cycle | Branch) -> list[Buffer]:
+    """Elements of memory that are read between steps."""
+    if isinstance(step, Cycle):
+        read = [s for c in step.cells for s in (c.first, c.next)]
+    else:
+        read = [s for _, found in step.sides for s in found]
+    return [s.buffer for s in map(unguarded, read) if isinstance(s, Access)]

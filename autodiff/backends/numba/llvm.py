@@ -10,20 +10,37 @@ by Numba instead.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from llvmlite import ir
 
 from autodiff.backends.numba.bounds import require
 from autodiff.backends.numba.cost import formulas
 from autodiff.backends.numba.host import HOST
 from autodiff.backends.numba.lives import buffers_of, roots_of
-from autodiff.backends.numba.llvm_calls import asks_host, emit_call
+from autodiff.backends.numba.llvm_calls import asks_host, emit_call, is_straight
 from autodiff.backends.numba.llvm_function import WORD, WORDS, FunctionPrinter, memory_type
 from autodiff.backends.numba.llvm_loops import count
 from autodiff.backends.numba.llvm_nest import NestPrinter
+from autodiff.backends.numba.llvm_regions import emit_branch, emit_cycle, emit_locate, exchanged
 from autodiff.backends.numba.llvm_scalar import constant
+from autodiff.backends.numba.llvm_stack import Stacks, wrapped
 from autodiff.backends.numba.llvm_step import StepPrinter, poll
+from autodiff.backends.numba.llvm_vector import is_vector
 from autodiff.backends.numba.llvm_words import Words
-from autodiff.backends.numba.nest import Alias, KernelPlan, LoopNest, NativeCall
+from autodiff.backends.numba.nest import (
+    Alias,
+    Begin,
+    Branch,
+    Cycle,
+    KernelPlan,
+    Locate,
+    LoopNest,
+    NativeCall,
+    Reserve,
+    Step,
+    every_step,
+)
 from autodiff.backends.numba.outline import Outline, many, outline
 from autodiff.config import config
 
@@ -40,35 +57,67 @@ def print_llvm(plan: KernelPlan) -> str:
     NoKernel
         When the plan holds something that only the source printer can say.
     """
-    return str(KernelPrinter(plan).module)
+    return "\n".join(map(str, KernelPrinter(plan).modules))
+
+
+class Rest(ir.Module):
+    """A module that another one is linked with: its names are unlike the other's."""
+
+    def get_unique_name(self, name: str = "") -> str:
+        found: str = super().get_unique_name(f"rest.{name}")
+        return found
 
 
 class KernelPrinter:
-    """Emits one kernel: `f` is its entry point."""
+    """Emits one kernel: `f` is its entry point.
+
+    In a `straight` kernel the steps whose loops are vector code from the start go into `module`, with the entry point,
+    which is compiled as it stands; others go into `rest`, which LLVM has to optimise.
+    """
 
     def __init__(self, plan: KernelPlan) -> None:
         self.plan = plan
         self.module = ir.Module("kernel")
-        self.called = sum(formulas(s) for s in plan.steps if isinstance(s, LoopNest)) > INLINED
-        self.f = f = FunctionPrinter(self.module, "kernel", [WORDS], self.called, public=True)
+        steps = list(every_step(plan.steps))
+        self.straight = not config.bounds and not any(isinstance(s, Cycle | Branch) for s in steps)
+        self.rest = Rest("rest") if self.straight else self.module
+        self.called = sum(formulas(s) for s in steps if isinstance(s, LoopNest)) > INLINED
+        stacked = any(isinstance(s, Begin) for s in steps)
+        kinds, name = ([WORDS, WORDS], "body") if stacked else ([WORDS], "kernel")
+        self.f = f = FunctionPrinter(self.module, name, kinds, self.called, public=not stacked)
         self.roots = roots_of(plan)
-        self.calls = f.calls = [s for s in plan.steps if isinstance(s, NativeCall)]
+        self.calls = f.calls = [s for s in steps if isinstance(s, NativeCall)]
         self.functions: dict[str, ir.Function] = {}
         self.zeroed = {b for b in plan.allocated if b.zeroed}
-        hosted = any(map(asks_host, plan.steps))
+        hosted = any(map(asks_host, steps))
         self.words = Words(f, plan, self.roots, hosted)
-        for step in plan.steps:
-            self._step(step)
+        self.words.stacks = Stacks(f, f.body.args[1]) if stacked else None
+        self.words.moving = {b for s in steps if isinstance(s, Cycle) for pair in s.swaps for b in pair}
+        self._steps(plan.steps)
         for buffer, place in zip([b for b in plan.results if not b.shape], self.words.results, strict=True):
             pointer = f.b.inttoptr(self.words.word(place, f.b), memory_type(buffer.dtype).as_pointer())
             f.b.store(f.stored(f.values[buffer.name]), pointer)
         f.raise_refused()
         f.raise_out_of_bounds()
         f.finish()
+        if self.words.stacks is not None:
+            wrapped(self.module, f.body, len(self.words.stacks.numbers))
+
+    @property
+    def modules(self) -> list[ir.Module]:
+        """The modules of the kernel; the second one, if there is one, is `rest`."""
+        return [self.module, self.rest] if self.rest is not self.module and self.rest.functions else [self.module]
 
     # ---- steps ------------------------------------------------------------------------------
 
-    def _step(self, step: LoopNest | NativeCall | Alias) -> None:
+    def _steps(self, steps: Sequence[Step]) -> None:
+        for step in steps:
+            self._step(step)
+
+    def _step(self, step: Step) -> None:
+        if isinstance(step, Cycle | Branch | Reserve | Begin | Locate):
+            self._region(step)
+            return
         if isinstance(step, Alias):
             if config.bounds:
                 self._require_same_size(step)
@@ -88,6 +137,21 @@ class KernelPrinter:
             self._call(o, self.functions.get(o.key) or self._native(step, o), hosted=asks_host(step))
             self.f.check(self.f.b.call(poll(self.module), []))
 
+    def _region(self, step: Cycle | Branch | Reserve | Begin | Locate) -> None:
+        if isinstance(step, Cycle):
+            with exchanged(self.f, step.swaps, self.words.address) as exchange:
+                emit_cycle(self.f, step, self._steps, exchange)
+        elif isinstance(step, Branch):
+            emit_branch(self.f, step, self._steps)
+        elif isinstance(step, Locate):
+            emit_locate(self.f, step)
+        else:
+            assert self.words.stacks is not None
+            if isinstance(step, Reserve):
+                self.words.stacks.reserve(step)
+            else:
+                self.words.stacks.begin(step)
+
     def _require_same_size(self, step: Alias) -> None:
         """Two names of the same memory must be equally long."""
         old, new = (self.f.size(count(b.shape)) for b in (step.base, step.buffer))
@@ -97,19 +161,28 @@ class KernelPrinter:
 
     def _nest(self, step: LoopNest, o: Outline) -> ir.Function:
         inputs = {name: self.words.dtype(name) for name in o.inputs}
-        self.functions[o.key] = StepPrinter(self.module, step, o, inputs, self.called).function()
-        return self.functions[o.key]
+        known = is_vector(step, lambda buffer: self.roots.get(buffer, buffer))
+        module = self.module if known else self.rest
+        return self._known(o, StepPrinter(module, step, o, inputs, self.called).function())
+
+    def _known(self, o: Outline, function: ir.Function) -> ir.Function:
+        """A function that the kernel may call, wherever it is."""
+        if function.module is not self.module:
+            function.linkage = ""
+            function = ir.Function(self.module, function.function_type, function.name)
+        self.functions[o.key] = function
+        return function
 
     def _native(self, step: NativeCall, o: Outline) -> ir.Function:
         kinds = [memory_type(b.dtype).as_pointer() for b in o.buffers] + [WORD] * len(o.sizes)
-        f = FunctionPrinter(self.module, step.instr.op.name, [*kinds, *([WORD] if asks_host(step) else ())])
+        module = self.module if is_straight(step) else self.rest
+        f = FunctionPrinter(module, step.instr.op.name, [*kinds, *([WORD] if asks_host(step) else ())])
         f.calls = self.calls
         rest = f.bind(o)
         if rest:
             f.sizes[HOST] = rest[0]
         emit_call(f, step)
-        self.functions[o.key] = f.finish()
-        return self.functions[o.key]
+        return self._known(o, f.finish())
 
     def _call(self, o: Outline, function: ir.Function, hosted: bool = False) -> None:
         f = self.f

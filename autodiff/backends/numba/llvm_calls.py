@@ -29,7 +29,7 @@ from autodiff.backends.numba.llvm_lapack import (
 from autodiff.backends.numba.llvm_matmul import ROUTINES, emit_matmul
 from autodiff.backends.numba.llvm_ordering import emit_argsort, emit_searchsorted
 from autodiff.backends.numba.llvm_scans import emit_argmax, emit_argmin, emit_cumsum, emit_recurrence
-from autodiff.backends.numba.nest import Buffer, KernelPlan, NativeCall, Step
+from autodiff.backends.numba.nest import Buffer, KernelPlan, NativeCall, Step, every_step
 from autodiff.ops.contraction import matmul
 from autodiff.ops.decompositions import cholesky
 from autodiff.ops.indexing import scatter_add, take
@@ -58,17 +58,19 @@ def _added(step: NativeCall) -> bool:
 class Native:
     """How an op is written: `emit(printer, step)`, for the steps that it `takes`.
 
-    `work(step)` is the memory that the code needs besides: (shape, dtype) of each array.
+    `work(step)` is the memory that the code needs besides: (shape, dtype) of each array; `straight` says that the
+    code has no loops worth optimising, only calls.
     """
 
     emit: Callable[[Any, NativeCall], None]
     takes: Callable[[NativeCall], bool] | None = None  # None: all of them
     asks_host: bool = False  # whether there are cases for the host
     work: Callable[[NativeCall], list[tuple[tuple[str, ...], Any]]] | None = None
+    straight: bool = False
 
 
 NATIVE: dict[Op, Native] = {
-    matmul: Native(emit_matmul, _blas),
+    matmul: Native(emit_matmul, _blas, straight=True),
     take: Native(emit_take, _moved, asks_host=True),
     scatter_add: Native(emit_scatter_add, _added, asks_host=True),
     take_along: Native(emit_take_along, _moved, asks_host=True),
@@ -92,6 +94,12 @@ def native(step: NativeCall) -> Native | None:
     return found if found is not None and (found.takes is None or found.takes(step)) else None
 
 
+def is_straight(step: NativeCall) -> bool:
+    """Whether a step's code needs no optimising."""
+    found = native(step)
+    return found is None or found.straight
+
+
 def is_hosted(step: Step) -> bool:
     """Whether the host always runs a step."""
     return isinstance(step, NativeCall) and native(step) is None
@@ -113,11 +121,10 @@ def emit_call(printer: Any, step: NativeCall) -> None:
 
 def with_work(plan: KernelPlan) -> KernelPlan:
     """The plan, with the memory that native code needs."""
-    steps, allocated = list(plan.steps), list(plan.allocated)
-    for k, step in enumerate(steps):
+    allocated = list(plan.allocated)
+    for k, step in enumerate(every_step(plan.steps)):
         found = native(step) if isinstance(step, NativeCall) else None
         if isinstance(step, NativeCall) and found is not None and found.work is not None:
-            work = tuple(Buffer(f"work{k}_{n}", shape, dtype) for n, (shape, dtype) in enumerate(found.work(step)))
-            steps[k] = replace(step, work=work)
-            allocated += work
-    return replace(plan, steps=steps, allocated=allocated)
+            step.work = tuple(Buffer(f"work{k}_{n}", shape, dtype) for n, (shape, dtype) in enumerate(found.work(step)))
+            allocated += step.work
+    return replace(plan, allocated=allocated)

@@ -19,7 +19,7 @@ from autodiff.backends.numba.llvm_scalar import BOOL, TYPES, Scalar, ScalarPrint
 from autodiff.backends.numba.llvm_written import call_written
 from autodiff.backends.numba.native import OWN
 from autodiff.backends.numba.nest import Access, Buffer, Constant, Guard, Guarded, Index, NativeCall, Source
-from autodiff.backends.numba.outline import Outline
+from autodiff.backends.numba.outline import NAME, Outline
 from autodiff.config import config
 
 if TYPE_CHECKING:
@@ -38,16 +38,25 @@ def memory_type(dtype: np.dtype) -> ir.Type:
 
 def raise_error(b: ir.IRBuilder, kind: str, text: ir.Value) -> None:
     """Set an exception of CPython's, with its lock or without."""
+    exception_of(b, kind, text, ())
+
+
+def exception_of(b: ir.IRBuilder, kind: str, text: ir.Value, numbers: Sequence[ir.Value]) -> None:
+    """The same, with numbers (%lld) in the text."""
     module, byte = b.module, ir.IntType(8)
     found = module.globals.get(kind) or ir.GlobalVariable(module, byte.as_pointer(), kind)
     pointer = byte.as_pointer()
-    set_string = _c_function(module, "PyErr_SetString", ir.VoidType(), pointer, pointer)
-    held = b.call(_c_function(module, "PyGILState_Ensure", STATUS), [])
-    b.call(set_string, [b.load(found), text])
-    b.call(_c_function(module, "PyGILState_Release", ir.VoidType(), STATUS), [held])
+    held = b.call(c_function(module, "PyGILState_Ensure", STATUS), [])
+    if numbers:
+        kinds = ir.FunctionType(pointer, [pointer, pointer], var_arg=True)
+        set_text = module.globals.get("PyErr_Format") or ir.Function(module, kinds, "PyErr_Format")
+    else:
+        set_text = c_function(module, "PyErr_SetString", ir.VoidType(), pointer, pointer)
+    b.call(set_text, [b.load(found), text, *numbers])
+    b.call(c_function(module, "PyGILState_Release", ir.VoidType(), STATUS), [held])
 
 
-def _c_function(module: ir.Module, name: str, result: ir.Type, *arguments: ir.Type) -> ir.Function:
+def c_function(module: ir.Module, name: str, result: ir.Type, *arguments: ir.Type) -> ir.Function:
     return module.globals.get(name) or ir.Function(module, ir.FunctionType(result, arguments), name)
 
 
@@ -89,6 +98,7 @@ class FunctionPrinter:
         self.values: dict[str, Scalar] = {}
         self.assumed: dict[Guard, bool] = {}  # conditions that are known where code is being emitted
         self.sizes: dict[str, ir.Value] = {}
+        self.is_local: Callable[[str], bool] | None = None  # whether a name in a size is a number computed here
         self.pointers: dict[Buffer, ir.Value] = {}
         self.aliases: dict[Buffer, Buffer] = {}
         self.inputs: dict[str, tuple[ir.Value, int, np.dtype]] = {}  # scalars in memory: where, number, dtype
@@ -188,7 +198,7 @@ class FunctionPrinter:
         shape, offset, inside = access.buffer.shape, None, []
         for k, index in enumerate(access.index):
             inner = " * ".join(n for n in shape[k + 1 :] if n != "1")
-            place = self._position(index, loops)
+            place = self.position(index, loops)
             if config.bounds:
                 inside.append((f"axis {k}", bounds.below(self.b, place, self.size(shape[k]))))
             term = place if not inner else self.b.mul(place, self.size(inner), flags=("nsw",))
@@ -204,7 +214,7 @@ class FunctionPrinter:
         size = self.size(" * ".join(n for n in buffer.shape if n != "1"))
         return bounds.element(self, buffer, address, [("the offset", bounds.below(self.b, where, size))])
 
-    def _position(self, index: Index, loops: Sequence[ir.Value]) -> ir.Value:
+    def position(self, index: Index, loops: Sequence[ir.Value]) -> ir.Value:
         start = self.size(index.start)
         if index.axis is None:
             return start
@@ -228,14 +238,14 @@ class FunctionPrinter:
         for guard in guarded.guards:
             if guard in self.assumed:
                 if config.bounds:
-                    one = bounds.below(b, self._position(guard.index, loops), self.size(guard.size))
+                    one = bounds.below(b, self.position(guard.index, loops), self.size(guard.size))
                     good = one if self.assumed[guard] else b.not_(one)
                     bounds.require(b, good, f"a guard of size {guard.size} was taken to be {self.assumed[guard]}")
                 if not self.assumed[guard]:
                     return zero
                 continue
             # As unsigned numbers, what is below 0 is above any size.
-            one = b.icmp_unsigned("<", self._position(guard.index, loops), self.size(guard.size))
+            one = b.icmp_unsigned("<", self.position(guard.index, loops), self.size(guard.size))
             inside = one if inside is None else b.and_(inside, one)
         if inside is None:
             return self.read(guarded.source, loops)
@@ -261,17 +271,31 @@ class FunctionPrinter:
     def stored(self, value: Scalar) -> ir.Value:
         return self.b.zext(value.ir, ir.IntType(8)) if value.dtype == BOOL else value.ir
 
-    def slot(self, dtype: np.dtype) -> ir.Value:
-        """A register that changes: LLVM turns it into one."""
-        return self.entry.alloca(TYPES[dtype])
+    def slot(self, dtype: np.dtype, lanes: int = 0) -> ir.Value:
+        """A register that changes, or a vector of them: LLVM turns it into one."""
+        return self.entry.alloca(ir.VectorType(TYPES[dtype], lanes) if lanes else TYPES[dtype])
 
     # ---- sizes and control --------------------------------------------------------------------
 
     def size(self, text: str) -> ir.Value:
         """A size expression, computed once, at the entry of the function."""
+        if self.is_local is not None and any(map(self.is_local, NAME.findall(text))):
+            return self._local_size(parsed_size(text))
         if text not in self.sizes:
             self.sizes[text] = self._size(parsed_size(text or "1"))
         return self.sizes[text]
+
+    def _local_size(self, node: ast.expr) -> ir.Value:
+        """The same, computed here: it depends on numbers that the function itself computes."""
+        if isinstance(node, ast.Name) and self.is_local is not None and self.is_local(node.id):
+            return self.values[node.id].ir
+        if isinstance(node, ast.Constant | ast.Name):
+            return self._size(node)
+        if isinstance(node, ast.UnaryOp):
+            return self.b.neg(self._local_size(node.operand))
+        assert isinstance(node, ast.BinOp)
+        emit = {ast.Add: self.b.add, ast.Sub: self.b.sub, ast.Mult: self.b.mul}[type(node.op)]
+        return emit(self._local_size(node.left), self._local_size(node.right), flags=("nsw",))
 
     def _size(self, node: ast.expr) -> ir.Value:
         if isinstance(node, ast.Constant):

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from autodiff.backends.numba.llvm_function import WORD, WORDS, FunctionPrinter, memory_type
-from autodiff.backends.numba.llvm_scalar import BOOL, TYPES, Scalar, constant
+from autodiff.backends.numba.llvm_scalar import BOOL, TYPES, Scalar, constant, spread
+from autodiff.backends.numba.llvm_vector import VectorLoop, copies_of, halves, lanes_of
 from autodiff.backends.numba.nest import Access, Accumulate, Guard, Guarded, LoopNest, Statement, Store, sources
 from autodiff.backends.numba.outline import Outline, many, outline
 from autodiff.backends.numba.source import CHUNK
@@ -48,7 +49,7 @@ class Blocks:
 class Accumulator:
     """One reduction of a nest: its place in the loops, its total and its part."""
 
-    def __init__(self, f: FunctionPrinter, item: Accumulate, rank: int) -> None:
+    def __init__(self, f: FunctionPrinter, item: Accumulate, rank: int, lanes: int, copies: int) -> None:
         self.item = item
         assert isinstance(item.instr.op, Reduction)
         self.op = item.instr.op
@@ -56,7 +57,8 @@ class Accumulator:
         self.dtype = item.buffer.dtype
         self.wide = wide(item)
         self.total = f.slot(self.wide)
-        self.part = f.slot(self.dtype)
+        self.parts = [f.slot(self.dtype, lanes) for _ in range(copies)]
+        self.lanes = lanes
 
 
 def wide(item: Accumulate) -> np.dtype:
@@ -109,9 +111,11 @@ class NestPrinter:
         self.f, self.b, self.nest = f, f.b, nest
         self.rank = len(nest.domain)
         self.loops: list[ir.Value] = []
-        found = [s for s in nest.body if isinstance(s, Accumulate)]
-        self.accumulators = {id(s): Accumulator(f, s, self.rank) for s in found}
         self.strips = strips(nest)
+        self.lanes = lanes_of(nest, f.pointers.__getitem__) if self.strips is None else 0
+        self.copies = copies_of(nest) if self.lanes else 1
+        found = [s for s in nest.body if isinstance(s, Accumulate)]
+        self.accumulators = {id(s): Accumulator(f, s, self.rank, self.lanes, self.copies) for s in found}
         self.guards = guards_by_loop(nest) if self.strips is None else {}
         self.bordered = False  # in a border of an outer loop: inner ones are not worth cutting
 
@@ -215,19 +219,38 @@ class NestPrinter:
         """The loop that is vectorised: parts are its own, totals are beyond it."""
         open_ = [a for a in self.accumulators.values() if a.depth >= 0]
         for a in open_:
-            self.b.store(constant(a.op.identity(a.dtype), a.dtype).ir, a.part)
+            identity = constant(a.op.identity(a.dtype), a.dtype)
+            for part in a.parts:
+                self.b.store(spread(self.b, identity, a.lanes).ir if a.lanes else identity.ir, part)
         if self.strips is not None:
             self._by_strips(self.strips, start, stop)
         else:
             for begin, end in self._parts(self.rank - 1, start, stop):
+                if self.lanes:
+                    VectorLoop(self, masked=self.bordered).emit(begin, end)
+                    continue
                 with self.f.loop(begin, end) as i:
                     self.loops.append(i)
                     self._loop(self.rank)
                     self.loops.pop()
         for a in open_ if self.strips is None else ():
-            part = self.f.scalar.cast(Scalar(self.b.load(a.part), a.dtype), a.wide)
+            part = self.f.scalar.cast(self._part(a), a.wide)
             total = combined(self.f, a.op, Scalar(self.b.load(a.total), a.wide), part)
             self.b.store(total.ir, a.total)
+
+    def _part(self, a: Accumulator) -> Scalar:
+        """What the innermost loop has added up; of vectors always in the same order."""
+        found = [Scalar(self.b.load(part), a.dtype) for part in a.parts]
+        while len(found) > 1:
+            found = [self.combined(a, *found[k : k + 2]) for k in range(0, len(found), 2)]
+        (one,) = found
+        while one.lanes:
+            one = self.combined(a, *halves(self.b, one))
+        return one
+
+    def combined(self, a: Accumulator, acc: Scalar, value: Scalar) -> Scalar:
+        """Two vectors of partial results, or two numbers."""
+        return combined(self.f, a.op, acc, value, free=not a.op.additive)
 
     def _by_strips(self, strips: Strips, start: ir.Value, stop: ir.Value) -> None:
         """The innermost loop in strips, over each of which one piece of the body runs after the other."""
@@ -289,7 +312,10 @@ class NestPrinter:
             self._accumulate(self.accumulators[id(item)], self.f.read(item.value, self.loops))
 
     def _statement(self, item: Statement) -> Scalar:
-        operands = tuple(self.f.read(o, self.loops) for o in item.operands)
+        return self.computed(item, tuple(self.f.read(o, self.loops) for o in item.operands))
+
+    def computed(self, item: Statement, operands: tuple[Scalar, ...]) -> Scalar:
+        """A statement of operands that have been read."""
         assert item.instr is not None
         op, result = item.instr.op, item.instr.results[0].aval.dtype
         if isinstance(op, Cast):
@@ -301,8 +327,8 @@ class NestPrinter:
     def _accumulate(self, a: Accumulator, value: Scalar) -> None:
         value = self.f.scalar.cast(value, a.dtype)
         if a.depth >= 0:
-            part = combined(self.f, a.op, Scalar(self.b.load(a.part), a.dtype), value, free=True)
-            self.b.store(part.ir, a.part)
+            part = combined(self.f, a.op, Scalar(self.b.load(a.parts[0]), a.dtype), value, free=True)
+            self.b.store(part.ir, a.parts[0])
             return
         buffer = a.item.buffer
         if not buffer.shape:

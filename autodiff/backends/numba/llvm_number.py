@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
+from autodiff.backends.numba.vector_value import Splat
+
 BOOL = np.dtype(np.bool_)
 TYPES: dict[np.dtype, ir.Type] = {
     np.dtype("f8"): ir.DoubleType(),
@@ -17,7 +19,7 @@ TYPES: dict[np.dtype, ir.Type] = {
 
 
 class Scalar:
-    """A number in a register, and its dtype."""
+    """A number in a register, and its dtype; or a vector of them, of so many `lanes`."""
 
     __slots__ = ("dtype", "ir")
 
@@ -29,8 +31,23 @@ class Scalar:
     def is_float(self) -> bool:
         return self.dtype.kind == "f"
 
+    @property
+    def lanes(self) -> int:
+        return self.ir.type.count if isinstance(self.ir.type, ir.VectorType) else 0
+
 
 def constant(value: Any, dtype: np.dtype) -> Scalar:
     """A number of this dtype."""
     kind = TYPES[dtype]
     return Scalar(ir.Constant(kind, float(value) if dtype.kind == "f" else int(value)), dtype)
+
+
+def spread(b: ir.IRBuilder, x: Scalar, lanes: int) -> Scalar:
+    """The same number in every lane."""
+    if x.lanes:
+        return x
+    kind = ir.VectorType(x.ir.type, lanes)
+    if isinstance(x.ir, ir.Constant):
+        return Scalar(Splat(kind, x.ir.constant), x.dtype)
+    first = b.insert_element(ir.Constant(kind, ir.Undefined), x.ir, ir.IntType(32)(0))
+    return Scalar(b.shuffle_vector(first, first, ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)), x.dtype)

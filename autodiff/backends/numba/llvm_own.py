@@ -39,6 +39,7 @@ def _sign(p: ScalarPrinter, x: Scalar) -> Scalar:
     zero, one = constant(0, x.dtype), constant(1, x.dtype)
     if x.dtype.kind == "u":
         return p.select(p.compare(ast.Gt(), x, zero), one, zero)
+    zero, one, x = p.level(zero, one, x)
     rest = Scalar(p.b.fadd(x.ir, zero.ir), x.dtype) if x.is_float else x  # nan is its own sign, and that of -0.0 is 0.0
     other = p.select(p.compare(ast.Lt(), x, zero), constant(-1, x.dtype), rest)
     return p.select(p.compare(ast.Gt(), x, zero), one, other)

@@ -16,12 +16,12 @@ import numpy as np
 from llvmlite import ir
 
 from autodiff.backends.numba.fuse import NoKernel
-from autodiff.backends.numba.llvm_number import BOOL, TYPES, Scalar, constant
+from autodiff.backends.numba.llvm_number import BOOL, TYPES, Scalar, constant, spread
 from autodiff.backends.numba.llvm_own import OWN, divided
 from autodiff.backends.numba.special_symbols import symbol
 from autodiff.backends.numba.vector_formulas import FAR, FORMULAS
 from autodiff.backends.numba.vector_library import declared
-from autodiff.backends.numba.vector_value import Value
+from autodiff.backends.numba.vector_value import Value, alike
 from autodiff.config import config
 from autodiff.ops.special import CALLED, SEVERAL, WRITTEN
 
@@ -97,9 +97,15 @@ class ScalarPrinter:
         model = next(iter(found.values())).dtype
         return [found[k] if k in found else constant(_number(n), model) for k, n in enumerate(nodes)]
 
+    def level(self, *operands: Scalar) -> list[Scalar]:
+        """Numbers beside vectors as vectors."""
+        lanes = max(x.lanes for x in operands)
+        return [spread(self.b, x, lanes) for x in operands] if lanes else list(operands)
+
     # ---- operators ----------------------------------------------------------------------
 
     def _binary(self, op: ast.operator, x: Scalar, y: Scalar) -> Scalar:
+        x, y = self.level(x, y)
         if type(op) in ARITHMETIC and x.dtype != BOOL:
             real, whole = ARITHMETIC[type(op)]
             emit = getattr(self.b, real if x.is_float else whole)
@@ -123,6 +129,7 @@ class ScalarPrinter:
 
     def compare(self, op: ast.cmpop, x: Scalar, y: Scalar) -> Scalar:
         sign = COMPARISONS[type(op)]
+        x, y = self.level(x, y)
         if x.is_float:
             # Only `!=` is true for nan.
             emit = self.b.fcmp_unordered if sign == "!=" else self.b.fcmp_ordered
@@ -131,11 +138,13 @@ class ScalarPrinter:
         return Scalar(emit(sign, x.ir, y.ir), BOOL)
 
     def select(self, condition: Scalar, x: Scalar, y: Scalar) -> Scalar:
+        condition, x, y = self.level(condition, x, y)
         return Scalar(self.b.select(condition.ir, x.ir, y.ir), x.dtype)
 
     # ---- functions ----------------------------------------------------------------------
 
     def call(self, name: str, operands: list[Scalar]) -> Scalar:
+        operands = self.level(*operands)
         x = operands[0]
         if name in OWN:
             return OWN[name](self, *operands)
@@ -200,7 +209,7 @@ class ScalarPrinter:
 
     def cast(self, x: Scalar, dtype: np.dtype) -> Scalar:
         """NumPy's `astype`."""
-        b, kind = self.b, TYPES[dtype]
+        b, kind = self.b, alike(x.ir.type, TYPES[dtype])
         if x.dtype == dtype:
             return x
         if dtype == BOOL:
@@ -229,7 +238,7 @@ class ScalarPrinter:
             self.compare(ast.Lt(), x, limit),
         )
         safe = self.select(fits, x, constant(0, x.dtype))
-        number = Scalar(self.b.fptosi(safe.ir, TYPES[wide]), wide)
+        number = Scalar(self.b.fptosi(safe.ir, alike(x.ir.type, TYPES[wide])), wide)
         if dtype == np.uint64:
             # The upper half: what lies beyond the largest signed number, from there.
             above = self.compare(ast.GtE(), x, limit)
@@ -256,4 +265,4 @@ def _number(node: ast.expr) -> Any:
     return ast.literal_eval(node)
 
 
-__all__ = ["BOOL", "TYPES", "Scalar", "ScalarPrinter", "constant"]
+__all__ = ["BOOL", "TYPES", "Scalar", "ScalarPrinter", "constant", "spread"]

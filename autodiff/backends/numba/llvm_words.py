@@ -13,10 +13,26 @@ from llvmlite import ir
 from autodiff.backends.numba.host import HOST
 from autodiff.backends.numba.llvm_function import WORD, FunctionPrinter, Lazy, memory_type
 from autodiff.backends.numba.llvm_scalar import TYPES, Scalar
+from autodiff.backends.numba.llvm_stack import Stacks
 from autodiff.backends.numba.nest import Buffer, KernelPlan
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+class Pointers(dict[Buffer, ir.Value]):
+    """Where arrays are: loaded once, at the entry, but for those that move while the kernel runs."""
+
+    def __init__(self, words: Words) -> None:
+        super().__init__()
+        self.words = words
+
+    def __missing__(self, buffer: Buffer) -> ir.Value:
+        words = self.words
+        if buffer.stack or words.roots.get(buffer, buffer) in words.moving:
+            return words.pointer(buffer, words.f.b)
+        found = self[buffer] = words.pointer(buffer, words.f.entry)
+        return found
 
 
 class Words:
@@ -33,20 +49,30 @@ class Words:
         words = f.body.args[0]
         whole = {n: d for n, d in self.dtypes.items() if d in ("f8", "i8")}  # whose words are what they stand for
         f.inputs = {name: (words, self.places[name], dtype) for name, dtype in whole.items()}
-        f.pointers = Lazy(lambda buffer: self.pointer(buffer, f.entry))
+        f.pointers = Pointers(self)
+        f.is_local = lambda name: name not in self.places
+        self.stacks: Stacks | None = None
+        self.moving: set[Buffer] = set()  # memory that loops exchange
         f.sizes = Lazy(lambda name: self.word(self.places[name], f.entry))
         f.values = Lazy(lambda name: self.scalar(name, f.entry))
 
     def word(self, place: int, b: ir.IRBuilder) -> ir.Value:
         return b.load(b.gep(self.f.body.args[0], [WORD(place)]))
 
+    def address(self, buffer: Buffer) -> ir.Value:
+        """Where the word of an array is."""
+        return self.f.b.gep(self.f.body.args[0], [WORD(self.places[self.roots.get(buffer, buffer)])])
+
     def pointer(self, buffer: Buffer, b: ir.IRBuilder) -> ir.Value:
         root = self.roots.get(buffer, buffer)
+        if root.stack:
+            assert self.stacks is not None
+            return self.stacks.pointer(root)
         return b.inttoptr(self.word(self.places[root], b), memory_type(root.dtype).as_pointer())
 
     def size(self, name: str) -> ir.Value:
         """Here and now."""
-        return self.word(self.places[name], self.f.b)
+        return self.word(self.places[name], self.f.b) if name in self.places else self.f.values[name].ir
 
     def value(self, name: str) -> ir.Value:
         """A scalar, here and now if it is one that was passed in."""

@@ -13,7 +13,7 @@ import importlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -142,33 +142,58 @@ class ObjectCode:
 def compiled(text: str, quick: bool = False) -> ObjectCode:
     """Optimised for the loops, or, `quick`, for time to compile (which then grows linearly)."""
     start = time.perf_counter()
-    with _parsed(text) as module:
+    with _parsed(text) as (module,):
         module.verify()
-        options = llvm.create_pipeline_tuning_options(speed_level=1 if quick else 3)
-        options.loop_vectorization = options.slp_vectorization = not quick
         machine = target_machine(1 if quick else 3)
-        builder = llvm.create_pass_builder(machine, options)
-        passes = builder.getModulePassManager()
+        _optimise(module, machine, quick)
+        return _emitted(machine, module, text, start)
+
+
+def _optimise(module: Any, machine: Any, quick: bool = False) -> None:
+    options = llvm.create_pipeline_tuning_options(speed_level=1 if quick else 3)
+    options.loop_vectorization = options.slp_vectorization = not quick
+    builder = llvm.create_pass_builder(machine, options)
+    passes = builder.getModulePassManager()
+    passes.run(module, builder)
+    _dispose(passes)
+
+
+def finished(text: str, rest: str | None = None) -> ObjectCode:
+    """The object code of loops that are vector code already: only their variables are made registers.
+
+    `rest` is more text of the same program, which is optimised.
+    """
+    start = time.perf_counter()
+    with _parsed(text, *([rest] if rest else ())) as (module, *others):
+        module.verify()
+        machine = target_machine(2)
+        builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options())
+        passes = llvm.create_new_module_pass_manager()
+        passes.add_sroa_pass()
         passes.run(module, builder)
         _dispose(passes)
-        return _emitted(machine, module, text, start)
+        for other in others:
+            other.verify()
+            _optimise(other, machine)
+            module.link_in(other)
+        return _emitted(machine, module, text + (rest or ""), start)
 
 
 def straight(text: str, level: int = 1) -> ObjectCode:
     """The object code of straight-line functions, which are written as they should be: no passes run."""
-    with _parsed(text) as module:
+    with _parsed(text) as (module,):
         return _emitted(target_machine(level), module, text, time.perf_counter())
 
 
 @contextmanager
-def _parsed(text: str) -> Iterator[Any]:
-    """The text as a module of a context of its own: what LLVM's global one has seen once, it keeps.
+def _parsed(*texts: str) -> Iterator[list[Any]]:
+    """The texts as modules of a context of their own: what LLVM's global one has seen once, it keeps.
 
-    It is closed here, not by the collector of garbage, which may close the context before the module.
+    They are closed here, not by the collector of garbage, which may close the context before the modules.
     """
     context = llvm.create_context()
-    with llvm.parse_assembly(text, context) as module:
-        yield module
+    with ExitStack() as stack:
+        yield [stack.enter_context(llvm.parse_assembly(text, context)) for text in texts]
 
 
 def _emitted(machine: Any, module: Any, text: str, start: float) -> ObjectCode:

@@ -1,10 +1,14 @@
 """What a kernel is made of: steps over buffers, in order.
 
     kernel  = ( buffer* params, step* steps, result* results )
-    step    = nest | call | alias
+    step    = nest | call | alias | cycle | branch | reserve | begin | locate
     nest    = loops over one index domain around statements, stores and accumulators
     call    = one native function applied to whole buffers
     alias   = a buffer under another shape (no memory of its own)
+    cycle   = steps that run again and again: a loop of the program
+    branch  = steps of which one side runs
+    reserve = room in a stack for one more item; begin = a stack of so many zeros;
+    locate  = an index, checked
 
 An `Access` reads or writes one element: per axis of the buffer, `start + step * loop`.
 Sizes are text (`n0`, `3`), never numbers: a kernel must not depend on a size that its
@@ -13,6 +17,7 @@ signature does not contain.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -76,6 +81,7 @@ class Buffer:
     shape: tuple[str, ...]
     dtype: np.dtype
     zeroed: bool = False
+    stack: bool = False  # grows while the kernel runs: its first axis counts items
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +192,87 @@ class Alias:
     base: Buffer
 
 
-Step = LoopNest | NativeCall | Alias
+@dataclass(eq=False, slots=True)
+class Cell:
+    """A scalar that a cycle carries: `name` holds it within a trip, `result` after the last one."""
+
+    name: str
+    result: str
+    dtype: np.dtype
+    first: Source
+    next: Source
+
+
+@dataclass(eq=False, slots=True)
+class Cycle:
+    """`body` again and again: so many `trips`, numbered by the local `number`, or while `test` holds.
+
+    `cells` are the scalars that it carries; arrays are carried in memory. `test` is (steps, source of a bool).
+    """
+
+    instr: Instr
+    body: list[Step]
+    cells: list[Cell]
+    trips: Source | None = None
+    number: str = ""
+    reverse: bool = False
+    test: tuple[list[Step], Source] | None = None
+    swaps: tuple[tuple[Buffer, Buffer], ...] = ()  # memory that changes places after each trip
+
+
+@dataclass(eq=False, slots=True)
+class Branch:
+    """One of two sides: each is steps, and the sources of the scalars that the branch results in."""
+
+    instr: Instr
+    condition: Source
+    sides: tuple[tuple[list[Step], list[Source]], tuple[list[Step], list[Source]]]
+    results: list[Buffer]
+
+
+@dataclass(eq=False, slots=True)
+class Reserve:
+    """Room for item `at` in a stack."""
+
+    stack: Buffer
+    at: Source
+    location: tuple[str, int] | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Begin:
+    """Let a stack have `count` items, all zero."""
+
+    stack: Buffer
+    count: Source
+
+
+@dataclass(eq=False, slots=True)
+class Locate:
+    """`target` is an index counted from the start of its axis; an IndexError if there is no such element."""
+
+    target: str
+    index: Source
+    size: str
+    axis: int
+
+
+Step = LoopNest | NativeCall | Alias | Cycle | Branch | Reserve | Begin | Locate
+
+
+def inner_steps(step: Step) -> list[list[Step]]:
+    """The lists of steps within a step."""
+    if isinstance(step, Cycle):
+        return [*([step.test[0]] if step.test else []), step.body]
+    return [side for side, _ in step.sides] if isinstance(step, Branch) else []
+
+
+def every_step(steps: list[Step]) -> Iterator[Step]:
+    """All steps, those within others too."""
+    for step in steps:
+        yield step
+        for inner in inner_steps(step):
+            yield from every_step(inner)
 
 
 @dataclass(eq=False, slots=True)

@@ -16,20 +16,30 @@ itself computes only pointwise: the whole value, in the nest's own order.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 from autodiff.backends.numba.nest import Guard, Index, times
-from autodiff.ir.core import Block, Instr, Literal, Operand
+from autodiff.ir.core import Block, Instr, Literal, Operand, Value
 from autodiff.ir.signature import Sizes
+from autodiff.ops.arithmetic import identity as identity_op
 from autodiff.ops.contraction import Matmul
 from autodiff.ops.families import Elementwise, Movement, Reduction, broadcast, reshape
 from autodiff.ops.movement import Pad, Placement, flip, slice_, transpose
 from autodiff.ops.op import Call, Cast
+from autodiff.ops.region import Region
+from autodiff.ops.stack import Blank, Peek, Stack
+from autodiff.ops.window import Bounded, Read, Written
 
 BEFORE = -1  # the "step" in which parameters are computed
 
+_NAME = re.compile(r"[A-Za-z_]\w*")
+
 Map = tuple[Index, ...]
+Given = Mapping[Operand, Any]  # what the parameters of an inner block are: a literal, a buffer
 Shape = tuple[str, ...]  # sizes as text: equal text is equal size
 
 
@@ -55,8 +65,9 @@ class Place:
 class Places:
     """Where everything in a block is: `steps` in order, the `home` step of each value, views."""
 
-    def __init__(self, block: Block, sizes: Sizes) -> None:
+    def __init__(self, block: Block, sizes: Sizes, names: Callable[[Operand], str], given: Given) -> None:
         self.sizes = sizes
+        self.names = names
         self.steps: list[Group | Instr] = []
         self._homes: dict[Operand, Place] = dict.fromkeys(block.params, Place(BEFORE))
         self._where: list[Place] = []  # of the steps
@@ -67,6 +78,9 @@ class Places:
         self.pointwise: set[Operand] = set()  # computed element by element
         self._waiting: dict[Operand, Instr] = {}
         self._order = {i.results[0]: k for k, i in enumerate(block.instrs)}
+        self._starts: dict[str, Operand] = {}  # scalars that are positions, by name
+        self.views.update({p: (x, ()) for p, x in given.items() if isinstance(x, Literal)})
+        self._written = _written(block)
         for instr in block.instrs:
             self._place(instr)
         for result in block.results:
@@ -120,9 +134,61 @@ class Places:
             return tuple(Index(k, minus_one(n), -1) if k in p["axes"] else Index(k) for k, n in enumerate(shape))
         return unit_reshape(shape, self.shape(instr.results[0])) if op is reshape else None
 
+    # ---- computed positions -----------------------------------------------------------
+
+    def start(self, operand: Operand) -> str:
+        """The name of a scalar that is a position; it is placed now, for whoever reads there comes later."""
+        base, index = self.resolve(operand)
+        if isinstance(base, Literal):
+            return str(int(base.value))
+        if base.aval.shape or index:
+            raise NoKernel("a position that is an element of an array is read when it is too late")
+        self._place_value(base)
+        name = self.names(base)
+        self._starts[name] = base
+        return name
+
+    def _read(self, instr: Instr) -> None:
+        """What is read at a computed position: through a view, where nobody writes there before it is read."""
+        (result,) = instr.results
+        source, *starts = instr.operands
+        texts = list(map(self.start, starts))
+        if isinstance(instr.op, Peek):
+            own: Map = (Index(None, texts[0]), *map(Index, range(result.aval.ndim)))
+            inner: Map = own
+        else:
+            own = window_map(source.aval.ndim, instr.params, texts)
+            inner = tuple(through(outer, own) for outer in self.resolve(source)[1])
+        seen = Value(result.aval, result.hint)
+        self.sizes.shapes[seen] = self.sizes.shapes[result]
+        self.views[seen] = source if isinstance(instr.op, Peek) else self.resolve(source)[0], inner
+        if source in self.guards:
+            self.guards[seen] = tuple(Guard(through(g.index, own), g.size) for g in self.guards[source])
+            self.fillings[seen] = self.fillings[source]
+        if result.aval.shape and result not in self._written:
+            self.views[result] = self.views[seen]
+            if seen in self.guards:
+                self.guards[result], self.fillings[result] = self.guards[seen], self.fillings[seen]
+            return
+        # A copy, taken where it stands in the program.
+        self._waiting[result] = Instr(identity_op, (seen,), {}, (result,), instr.location)
+        self.pointwise.add(result)
+        if not result.aval.shape:
+            self._place_value(result)
+
+    def _settle(self, base: Operand) -> None:
+        """Compute what waits and reads this memory: it is about to be written over."""
+        for value in sorted(self._waiting, key=self._order.__getitem__):
+            instr = self._waiting.get(value)
+            if instr is not None and any(self.resolve(o)[0] is base for o in instr.operands):
+                self._place_value(value)
+
     # ---- placing ----------------------------------------------------------------------
 
     def _place(self, instr: Instr) -> None:
+        if isinstance(instr.op, Read | Peek):
+            self._read(instr)
+            return
         own = self._movement_map(instr) if isinstance(instr.op, Movement | Placement) else None
         if own is not None:
             self._add_view(instr, own)
@@ -131,9 +197,15 @@ class Places:
             self.pointwise.update(instr.results)
         elif isinstance(instr.op, Reduction):
             self._join(instr, self.shape(instr.operands[0]))
-        elif isinstance(instr.op, Call | Matmul | Placement) or instr.op is reshape:
+        elif (
+            isinstance(instr.op, Call | Matmul | Placement | Written | Bounded | Region | Stack | Blank)
+            or instr.op is reshape
+        ):
             for operand in instr.operands:
                 self._place_value(self.resolve(operand)[0])
+            if isinstance(instr.op, Written | Region):
+                for operand in instr.operands:
+                    self._settle(self.resolve(operand)[0])
             self._homes.update(dict.fromkeys(instr.results, self._add(len(self.steps), instr)))
         else:
             raise NoKernel(f"{instr.op.name} has no kernel")
@@ -209,12 +281,23 @@ class Places:
 
     def _ready(self, operand: Operand, domain: Shape) -> int:
         """The first step in which a nest over `domain` can read `operand`."""
-        base, _ = self.resolve(operand)
+        base, index = self.resolve(operand)
+        first = self._ready_start(index, domain) if self._starts else 0
         if isinstance(base, Literal) or base in self._waiting:
-            return 0  # a number, or computed in the same nest
+            return first  # a number, or computed in the same nest
         if base in self.pointwise and self.is_pointwise(operand, domain):
-            return self.home(base)
-        return self.home(base) + 1
+            return max(first, self.home(base))
+        return max(first, self.home(base) + 1)
+
+    def _ready_start(self, index: Map, domain: Shape) -> int:
+        """The first step in which the positions of a map are known."""
+        names = {n for i in index for n in _NAME.findall(i.start) if n in self._starts}
+        return max((self._ready_scalar(self._starts[n], domain) for n in names), default=0)
+
+    def _ready_scalar(self, value: Operand, domain: Shape) -> int:
+        """The first step over `domain` that can use a number: that which computes it, if it is one over nothing."""
+        k = self.home(value)
+        return k if k >= 0 and not domain and self._is_over(k, ()) else k + 1
 
     def _group_at(self, first: int, domain: Shape) -> int:
         """The first nest over `domain` that starts no earlier than `first`; a new one if need be."""
@@ -243,6 +326,35 @@ class Places:
             if latest is None or latest.step < k:
                 self._latest[step.domain] = place
         return place
+
+
+def window_map(ndim: int, params: Mapping[str, Any], starts: Sequence[str]) -> Map:
+    """The map of a window: per axis of the array, a position on the axes of the window."""
+    own = {axis: (start, keep) for axis, start, keep in zip(params["axes"], starts, params["kept"], strict=True)}
+    found, at = [], 0
+    for axis in range(ndim):
+        start, keep = own.get(axis, ("0", True))
+        found.append(Index(at if keep else None, start))
+        at += keep
+    return tuple(found)
+
+
+def _written(block: Block) -> dict[Operand, int]:
+    """For each value read from an array at a computed position: the first write to that array that comes before a use.
+
+    Keys are results of reads; what is read must then be copied at once.
+    """
+    writes: dict[Operand, int] = {}
+    for k, instr in enumerate(block.instrs):
+        if isinstance(instr.op, Written | Region):
+            for operand in instr.operands[: 1 if isinstance(instr.op, Written) else None]:
+                writes.setdefault(operand, k)
+    reads = {i.results[0]: i.operands[0] for i in block.instrs if isinstance(i.op, Read) and i.operands[0] in writes}
+    if not reads:
+        return {}
+    last = {o: k for k, instr in enumerate(block.instrs) for o in instr.operands}
+    last.update(dict.fromkeys(block.results, len(block.instrs)))
+    return {r: writes[x] for r, x in reads.items() if last.get(r, 0) > writes[x]}
 
 
 def through(index: Index, own: Map) -> Index:

@@ -15,7 +15,7 @@ import numpy as np
 
 from autodiff.backends.numba.cost import cost_of
 from autodiff.backends.numba.lives import lives_of, roots_of
-from autodiff.backends.numba.nest import KernelPlan
+from autodiff.backends.numba.nest import KernelPlan, every_step
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 SCALAR = -1  # the place of a result of shape ()
@@ -81,7 +81,7 @@ def recipe(plan: KernelPlan, calls_host: bool) -> Recipe:
     results = tuple((places[roots.get(b, b)] if b.shape else SCALAR, b.shape, b.dtype.str) for b in plan.results)
     params = tuple((p.dtype.str, tuple(p.shape)) for p in plan.params)
     costs: dict[tuple[str, ...], float] = {}  # of equal shapes together
-    for cost, shape in filter(None, map(cost_of, plan.steps)):
+    for cost, shape in filter(None, map(cost_of, every_step(plan.steps))):
         costs[shape] = costs.get(shape, 0.0) + cost
     return Recipe(params, plan.sizes, allocated, results, calls_host, tuple((c, s) for s, c in costs.items()))
 

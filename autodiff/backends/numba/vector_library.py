@@ -21,7 +21,7 @@ from llvmlite import ir
 
 from autodiff.backends.numba.formula_code import PREFIX, lanes
 from autodiff.backends.numba.vector_formulas import BINARY, FORMULAS
-from autodiff.backends.numba.vector_value import DOUBLE, SINGLE, Format, Value
+from autodiff.backends.numba.vector_value import DOUBLE, SINGLE, Format, Value, element
 
 PURE = ("nounwind", "readnone", "willreturn")
 INT32 = ir.IntType(32)
@@ -36,13 +36,16 @@ def symbol(name: str, form: Format) -> str:
 
 
 def declared(module: ir.Module, name: str, kind: ir.Type) -> ir.Function:
-    """The formula as a function that a kernel may call, in loops too."""
-    form = DOUBLE if kind == DOUBLE.float_type else SINGLE
+    """The formula as a function that a kernel may call, in loops too; of a vector, the version for it."""
+    form = DOUBLE if element(kind) == DOUBLE.float_type else SINGLE
     plain = symbol(name, form)
+    if isinstance(kind, ir.VectorType):
+        version = f"{plain}_{kind.count}"
+        return module.globals.get(version) or _function(module, version, name, kind)
     if plain in module.globals:
         return module.globals[plain]
     function = _function(module, plain, name, kind)
-    versions = {n: _function(module, f"{plain}_{n}", name, ir.VectorType(kind, n)) for n in lanes(form.bits_type.width)}
+    versions = {n: declared(module, name, ir.VectorType(kind, n)) for n in lanes(form.bits_type.width)}
     arguments = "v" * len(function.args)
     variants = ",".join(f"_ZGV_LLVM_N{n}{arguments}_{plain}({version.name})" for n, version in versions.items())
     set.add(function.attributes, f'"vector-function-abi-variant"="{variants}"')

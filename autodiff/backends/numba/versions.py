@@ -10,7 +10,6 @@ import hashlib
 import os
 import platform
 import sys
-from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
 
@@ -24,7 +23,7 @@ PACKAGE = Path(__file__).parents[2]
 MAKERS = ("backends", "ops", "ir", "passes")  # the parts of the package that kernels come from
 # Settings that leave kernels as they are. One that is not listed is taken to change them.
 OTHER_SETTINGS = "jit eager native hot_after cache_size num_threads cache cache_dir cache_limit background logs verify"
-_SETTINGS = tuple(f.name for f in fields(Config) if f.name not in OTHER_SETTINGS.split())
+_SETTINGS = tuple(name for name in Config.__slots__ if name not in OTHER_SETTINGS.split())
 NAME_BYTES = 20
 
 

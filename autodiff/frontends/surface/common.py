@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,12 @@ def keep(y: Any, shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool) 
     """A reduced result, with its axes put back at length 1 when asked."""
     if not keepdims:
         return y
-    return reshape(y, shape=tuple(1 if k in axes else n for k, n in enumerate(shape)))
+    return reshape(y, shape=_kept(shape, axes))
+
+
+@lru_cache(maxsize=4096)
+def _kept(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple([1 if k in axes else n for k, n in enumerate(shape)])
 
 
 def unsupported(name: str, **arguments: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from autodiff import ops  # `ops.special` is imported when it is needed
 from autodiff.errors import ArgumentError, NotDifferentiableError
 from autodiff.frontends.surface.common import as_dtype, as_float, lift, one_axis, unsupported
 from autodiff.frontends.surface.indexing import getitem
@@ -17,7 +18,7 @@ from autodiff.frontends.surface.reductions import cumsum
 from autodiff.frontends.surface.shapes import concatenate, moveaxis
 from autodiff.frontends.surface.static import static_array
 from autodiff.ops import arithmetic as ar
-from autodiff.ops import exponents, special
+from autodiff.ops import exponents
 from autodiff.ops import transcendental as tr
 from autodiff.ops.families import broadcast_shapes, broadcast_to, cast, equal, logical_and, promoted, select
 from autodiff.ops.promotion import ufunc_types
@@ -180,7 +181,7 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2.0 * n
 
 
 def i0(x: Any) -> Any:
-    return special.i0(as_float(lift(x)))
+    return ops.special.i0(as_float(lift(x)))
 
 
 def real_if_close(a: Any, tol: float = 100) -> Any:

@@ -8,19 +8,22 @@ in front otherwise (NumPy user guide, "Advanced indexing").
 
 from __future__ import annotations
 
+import contextlib
 import math
 import operator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import numpy as np
 
 from autodiff.errors import AxisError, ConcretizationError, DTypeError, ShapeError
+from autodiff.frontends.surface import positions
 from autodiff.frontends.surface.common import as_dtype, lift, one_axis, unsupported
 from autodiff.frontends.surface.placing import put_at
 from autodiff.frontends.surface.static import static_array
 from autodiff.ir.aval import ArrayAval
-from autodiff.ir.core import Literal, Operand, Value
+from autodiff.ir.core import Literal, Operand, Params, Value
 from autodiff.ops.arithmetic import clip, less
 from autodiff.ops.families import broadcast_shapes, cast, full, not_equal, select
 from autodiff.ops.families import broadcast_to as broadcast_trailing
@@ -29,14 +32,58 @@ from autodiff.ops.indexing import scatter_add as scatter_add_op
 from autodiff.ops.indexing import take as take_op
 from autodiff.ops.movement import concatenate, flip, slice_, transpose
 from autodiff.ops.ordering import argsort
+from autodiff.records import record
 
 
 def getitem(x: Any, index: Any) -> Any:
     """x[index]."""
+    key = plain_key(index)
+    if key is not None:
+        return _moved(x, *_plan_of_key(key, x.aval.shape))
+    computed = positions.place(x, index)
+    if computed is not None:
+        return positions.read(x, computed)
+    if _is_one_array_per_axis(index, x.aval.shape):
+        return gather(x, index if type(index) is tuple else (index,), 0)
     parts = _expanded(index, x.aval.shape)
     if any(_is_array(p) for p in parts):
         return _advanced(x, parts)
     return _basic(x, parts)
+
+
+def plain_key(index: Any) -> tuple[Any, ...] | None:
+    """An index of Python integers, slices of them, None and Ellipsis as something that hashes; None for any other.
+
+    A program that is recorded has the same few indices over and over: what they mean is looked up.
+    """
+    parts = index if type(index) is tuple else (index,)
+    found: list[Any] = []
+    for part in parts:
+        kind = type(part)
+        if kind is slice:
+            ends = part.start, part.stop, part.step
+            if any(type(end) is not int and end is not None for end in ends):
+                return None
+            found.append(ends)
+        elif kind is int or part is None or part is Ellipsis:
+            found.append(part)
+        else:
+            return None
+    return tuple(found)
+
+
+@lru_cache(maxsize=4096)
+def _plan_of_key(key: tuple[Any, ...], shape: tuple[int, ...]) -> Plan:
+    index = tuple([slice(*part) if type(part) is tuple else part for part in key])
+    return _plan(_expanded(index, shape), shape)
+
+
+def _is_one_array_per_axis(index: Any, shape: tuple[int, ...]) -> bool:
+    """Whether it is arrays of integers and nothing else."""
+    parts = index if type(index) is tuple else (index,)
+    if len(parts) != len(shape):
+        return False
+    return all(type(part) is np.ndarray and part.ndim and part.dtype.kind in "iu" for part in parts)
 
 
 def _expanded(index: Any, shape: tuple[int, ...]) -> list[Any]:
@@ -99,7 +146,7 @@ def refuse_recorded_mask(mask: Any, remedy: str = "use np.where(mask, x, 0), or 
     )
 
 
-@dataclass
+@record
 class _MaskPlaces:
     """Where one axis of a mask is true, and how long that axis is."""
 
@@ -135,6 +182,8 @@ def is_known(index: Any) -> bool:
     """Whether every position is known while the program is recorded."""
     if isinstance(index, tuple):
         return all(map(is_known, index))
+    if isinstance(index, slice):
+        return not any(map(positions.is_computed, (index.start, index.stop)))
     operand = _operand(index)
     return not isinstance(operand, Operand) or type(operand) is Literal or hasattr(operand, "known_value")
 
@@ -159,42 +208,58 @@ def _is_array(part: Any) -> bool:
 # ---- basic indices ---------------------------------------------------------------------------
 
 
+# What a basic index does: the parameters of `slice_` if it cuts, the axes to be reversed, the shape if it changes.
+Plan = tuple[Params | None, tuple[int, ...], tuple[int, ...] | None]
+
+
 def _basic(x: Any, parts: list[Any]) -> Any:
+    return _moved(x, *_plan(parts, x.aval.shape))
+
+
+def _moved(x: Any, cut: Params | None, flips: tuple[int, ...], wanted: tuple[int, ...] | None) -> Any:
+    if cut is not None:
+        x = slice_(x, **cut)
+    if flips:
+        x = flip(x, axes=flips)
+    return x if wanted is None else reshape_op(x, shape=wanted)
+
+
+def _plan(parts: list[Any], whole: tuple[int, ...]) -> Plan:
     """Slices first, then one reshape drops integer axes and adds new ones."""
-    x, flips = _sliced(x, [p for p in parts if p is not None])
-    x = flip(x, axes=flips) if flips else x
+    cut, flips, lengths = _sliced([p for p in parts if p is not None], whole)
     shape, axis = [], 0
     for part in parts:
         if part is None:
             shape.append(1)
         else:
             if isinstance(part, slice):
-                shape.append(x.aval.shape[axis])
+                shape.append(lengths[axis])
             axis += 1
     wanted = tuple(shape)
-    return x if wanted == x.aval.shape else reshape_op(x, shape=wanted)
+    return cut, flips, None if wanted == lengths else wanted
 
 
-def _sliced(x: Any, parts: list[Any]) -> tuple[Any, tuple[int, ...]]:
-    """x cut to the slices (integers keep a length of 1), and which axes are still to be reversed."""
-    starts, limits, steps, flips = [], [], [], []
-    for axis, (part, n) in enumerate(zip(parts, x.aval.shape, strict=True)):
+def _sliced(parts: list[Any], shape: tuple[int, ...]) -> tuple[Params | None, tuple[int, ...], tuple[int, ...]]:
+    """How to cut to the slices (integers keep a length of 1), which axes are then to be reversed, and the shape."""
+    starts, limits, steps, flips, lengths = [], [], [], [], []
+    for axis, (part, n) in enumerate(zip(parts, shape, strict=True)):
         if isinstance(part, slice):
             places = range(n)[part]
             if places.step < 0:
                 flips.append(axis)
                 places = places[::-1]
             start, stop, step = (places.start, places[-1] + 1, places.step) if places else (0, 0, 1)
+            length = len(places)
         else:
             start = _position(part, n, axis)
-            stop, step = start + 1, 1
+            stop, step, length = start + 1, 1, 1
         starts.append(start)
         limits.append(stop)
         steps.append(step)
-    whole = all(a == 0 and b == n and s == 1 for a, b, s, n in zip(starts, limits, steps, x.aval.shape, strict=True))
-    if not whole:
-        x = slice_(x, starts=tuple(starts), limits=tuple(limits), steps=tuple(steps))
-    return x, tuple(flips)
+        lengths.append(length)
+    whole = all(a == 0 and b == n and s == 1 for a, b, s, n in zip(starts, limits, steps, shape, strict=True))
+    cut = None if whole else {"starts": tuple(starts), "limits": tuple(limits), "steps": tuple(steps)}
+    return cut, tuple(flips), tuple(lengths)
 
 
 def _position(index: int, n: int, axis: int) -> int:
@@ -204,15 +269,6 @@ def _position(index: int, n: int, axis: int) -> int:
 
 
 # ---- index arrays ----------------------------------------------------------------------------
-
-
-@dataclass
-class _Gather:
-    """x with the indexed axes side by side, and where they begin."""
-
-    x: Any
-    arrays: list[Any]
-    axis: int
 
 
 def _advanced(x: Any, parts: list[Any]) -> Any:
@@ -226,26 +282,24 @@ def _advanced(x: Any, parts: list[Any]) -> Any:
     if not together:
         rest = [k for k in range(x.aval.ndim) if k not in spots]
         x = transpose(x, perm=(*spots, *rest))
-    return gather(_Gather(x, arrays, spots[0] if together else 0))
+    return gather(x, arrays, spots[0] if together else 0)
 
 
-def gather(g: _Gather) -> Any:
-    """Collect x at the index arrays; their common shape replaces the indexed axes."""
-    shape, count = g.x.aval.shape, len(g.arrays)
-    indexed = shape[g.axis : g.axis + count]
-    flat, result = flat_index(g.arrays, indexed)
-    merged = (*shape[: g.axis], math.prod(indexed), *shape[g.axis + count :])
-    source = g.x if count == 1 else reshape_op(g.x, shape=merged)
-    found = take_op(source, flat, axis=g.axis)
-    return (
-        found
-        if flat.aval.shape == result
-        else reshape_op(found, shape=(*merged[: g.axis], *result, *merged[g.axis + 1 :]))
-    )
+def gather(x: Any, arrays: Sequence[Any], axis: int) -> Any:
+    """Collect x at the index arrays of the axes from `axis` on; their common shape replaces these axes."""
+    shape, count = x.aval.shape, len(arrays)
+    indexed = shape[axis : axis + count]
+    flat, result = flat_index(arrays, indexed)
+    merged = (*shape[:axis], math.prod(indexed), *shape[axis + count :])
+    found = take_op(x if count == 1 else reshape_op(x, shape=merged), flat, axis=axis)
+    if flat.aval.shape == result:
+        return found
+    return reshape_op(found, shape=(*merged[:axis], *result, *merged[axis + 1 :]))
 
 
-def flat_index(arrays: list[Any], sizes: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
+def flat_index(arrays: Sequence[Any], sizes: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
     """One flat index (of rank 1 or more) for several index arrays, and their common shape."""
+    arrays = [a if type(a) is np.ndarray else _constant(a) for a in arrays]
     shape = broadcast_shapes("indexing", [a.aval.shape if isinstance(a, Operand) else a.shape for a in arrays])
     if not any(isinstance(a, Value) for a in arrays):
         return lift(_known_flat(arrays, sizes, shape)), shape
@@ -264,10 +318,21 @@ def flat_index(arrays: list[Any], sizes: tuple[int, ...]) -> tuple[Any, tuple[in
     return (total if shape else reshape_op(total, shape=(1,))), shape
 
 
-def _known_flat(arrays: list[Any], sizes: tuple[int, ...], shape: tuple[int, ...]) -> np.ndarray:
+def _constant(index: Any) -> Any:
+    """A plain array in place of a recorded one that is a constant: its places are known."""
+    known = getattr(index, "constant_value", None)
+    found = None if known is None else known()
+    return index if found is None else found
+
+
+def _known_flat(arrays: Sequence[Any], sizes: tuple[int, ...], shape: tuple[int, ...]) -> np.ndarray:
+    if len(arrays) > 1:  # one call of NumPy's that checks all and refuses what counts from the end
+        with contextlib.suppress(ValueError, TypeError):
+            found = np.ravel_multi_index(tuple(arrays), sizes)
+            return found if found.shape else found.reshape(1)
     flat: Any = None
     for k, (a, n) in enumerate(zip(arrays, sizes, strict=True)):
-        places = _counted_from_start(np.asarray(a).astype(np.intp), n, k)
+        places = _counted_from_start(np.asarray(a).astype(np.intp, copy=len(arrays) == 1), n, k)
         flat = places if flat is None else flat * n + places
     flat = flat if flat.shape == shape else np.broadcast_to(flat, shape)
     return flat if shape else flat.reshape(1)
@@ -276,7 +341,7 @@ def _known_flat(arrays: list[Any], sizes: tuple[int, ...], shape: tuple[int, ...
 def _counted_from_start(places: np.ndarray, n: int, axis: int) -> np.ndarray:
     """Indices of an axis of size n, none of them negative."""
     # Seen as unsigned, a negative number is beyond every size: one pass for the usual case.
-    if not places.size or places.view(np.uintp).max() < n:
+    if not places.size or np.maximum.reduce(places.view(np.uintp), axis=None) < n:
         return places
     lowest, highest = places.min(), places.max()
     if lowest < -n or highest >= n:
@@ -299,7 +364,7 @@ def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "r
         index = clip(lift(index), 0, x.aval.shape[k] - 1)
     if mode == "wrap":
         index = lift(index) % x.aval.shape[k]
-    return gather(_Gather(x, [index], k))
+    return gather(x, [index], k)
 
 
 def compress(condition: Any, a: Any, axis: Any = None, out: Any = None) -> Any:
@@ -342,6 +407,10 @@ def index_set(x: Any, index: Any, values: Any) -> Any:
     """`x` with `values` at `index`; of repeated places the last one wins."""
     x = lift(x)
     if not is_known(index):
+        computed = positions.place(x, index)
+        if computed is not None:
+            given = broadcast_trailing(as_dtype(lift(values), x.aval.dtype), computed.shape)
+            return positions.written(x, computed, given)
         places = recorded_places(x, index)
         part = broadcast_trailing(as_dtype(lift(values), x.aval.dtype), places.aval.shape)
         return put_recorded(x, places, part, is_basic(index))

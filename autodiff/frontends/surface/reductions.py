@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -151,8 +152,9 @@ def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = MISSING) -> A
     return sub(max(a, axis=axis, keepdims=keepdims), min(a, axis=axis, keepdims=keepdims))
 
 
+@lru_cache(maxsize=4096)
 def _count(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
-    return math.prod(shape[k] for k in axes)
+    return math.prod([shape[k] for k in axes])
 
 
 def counted(x: Any, axes: tuple[int, ...], keepdims: Any, where: Any) -> Any:

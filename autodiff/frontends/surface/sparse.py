@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import sys
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autodiff import ops  # `ops.sparse` is imported when it is needed
 from autodiff.errors import DTypeError, ShapeError
 from autodiff.frontends.surface.common import lift
 from autodiff.frontends.surface.shapes import reshape, swapaxes
-from autodiff.ops.sparse import Pattern, csr_matmul
+
+if TYPE_CHECKING:
+    from autodiff.ops.sparse import Pattern
 
 _patterns: dict[int, tuple[Any, Any, Pattern]] = {}  # id of indices -> (weak reference, indptr, pattern)
 
@@ -44,7 +47,7 @@ def pattern_of(indices: np.ndarray, indptr: np.ndarray, shape: tuple[int, int]) 
     known = _patterns.get(id(indices))
     if known is not None and known[0]() is indices and known[1] is indptr and known[2].shape == shape:
         return known[2]
-    pattern = Pattern(indices, indptr, shape)
+    pattern = ops.sparse.Pattern(indices, indptr, shape)
     key = id(indices)
     _patterns[key] = (weakref.ref(indices, lambda _: _patterns.pop(key, None)), indptr, pattern)
     return pattern
@@ -67,7 +70,7 @@ def product(data: Any, pattern: Pattern, transposed: bool, x: Any) -> Any:
     if y.aval.ndim not in (1, 2) or y.aval.shape[0] != columns:
         raise ShapeError(f"matmul: a sparse matrix with {columns} columns and an array of shape {y.aval.shape}")
     flat = reshape(y, (columns, 1)) if y.aval.ndim == 1 else y
-    found = csr_matmul(lift(data), flat, pattern=pattern, transposed=transposed)
+    found = ops.sparse.csr_matmul(lift(data), flat, pattern=pattern, transposed=transposed)
     return reshape(found, (found.aval.shape[0],)) if y.aval.ndim == 1 else found
 
 

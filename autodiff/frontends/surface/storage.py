@@ -179,6 +179,12 @@ def copied(x: Any) -> Any:
 # ---- views -----------------------------------------------------------------------------------
 
 
+class OutsideView(str):
+    """Why a view is not written to; `base` is what it is a view of."""
+
+    base: Any = None
+
+
 class Viewer:
     """A function whose result shares its elements with its argument: NumPy's and ours."""
 
@@ -199,7 +205,8 @@ class Viewer:
         if home is None or not isinstance(a, Operand):
             return y
         if getattr(a, "home", None) is not home:
-            y.frozen = "a view of an array from outside of the function, or of a variable"
+            y.frozen = OutsideView("a view of an array from outside of the function, or of a variable")
+            y.frozen.base = a
             return y
         source = a if a.storage is None else a.storage.now(a)
         if y is source:

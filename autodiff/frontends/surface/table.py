@@ -1,39 +1,30 @@
 """Which function answers for which of NumPy's: the tables behind NumPy's dispatch protocols.
 
 An elementwise op whose NumPy function is a ufunc is in `UFUNCS` by itself; everything else is
-listed here. Functions that are not listed raise by name, when they are called.
+listed here or, when few programs call it, in `rare.py`. Functions that are not listed raise by name, when they are
+called.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from autodiff.errors import NotDifferentiableError
+from autodiff.frontends import surface
 from autodiff.frontends.surface import (
     assembly,
-    calculus,
     complex_parts,
     creation,
     elementwise,
-    fourier,
-    functional,
     indexing,
-    linalg,
-    nan_reductions,
     ordering,
-    padding,
-    polynomials,
     products,
-    quantiles,
     queries,
     reductions,
-    scipy_special,
     shapes,
-    statistics,
     ufunc_methods,
     views,
     writes,
@@ -41,9 +32,9 @@ from autodiff.frontends.surface import (
 from autodiff.frontends.surface.common import as_dtype, lift, unsupported, valued
 from autodiff.frontends.surface.refused import REFUSED
 from autodiff.frontends.surface.storage import copied
-from autodiff.ops import OPS, special
 from autodiff.ops import arithmetic as ar
 from autodiff.ops.families import Elementwise, logical_and, logical_not
+from autodiff.ops.op import OPS
 
 UFUNCS: dict[Any, Callable[..., Any]] = {
     op.numpy: op for op in OPS.values() if isinstance(op, Elementwise) and isinstance(op.numpy, np.ufunc)
@@ -75,9 +66,6 @@ UFUNCS.update(
         np.vecmat: products.vecmat,
     }
 )
-
-# SciPy's ufuncs, by name: scipy.special is not imported for the sake of a table.
-SCIPY: dict[str, Callable[..., Any]] = {**special.SCIPY_NAMES, **scipy_special.UFUNCS}
 
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.sum: reductions.sum,
@@ -133,7 +121,6 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.roll: shapes.roll,
     np.tile: shapes.tile,
     np.repeat: shapes.repeat,
-    np.pad: padding.pad,
     np.triu: shapes.triu,
     np.tril: shapes.tril,
     np.diagonal: shapes.diagonal,
@@ -152,48 +139,11 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.tensordot: products.tensordot,
     np.einsum: products.einsum,
     np.einsum_path: products.einsum_path,
-    np.cross: statistics.cross,
-    np.cov: statistics.cov,
-    np.corrcoef: statistics.corrcoef,
-    np.bincount: statistics.bincount,
     np.sort: ordering.sort,
     np.argsort: ordering.argsort,
     np.partition: ordering.partition,
     np.argpartition: ordering.argpartition,
     np.searchsorted: ordering.searchsorted,
-    np.median: quantiles.median,
-    np.nanmedian: quantiles.nanmedian,
-    np.quantile: quantiles.quantile,
-    np.percentile: quantiles.percentile,
-    np.nanquantile: quantiles.nanquantile,
-    np.nanpercentile: quantiles.nanpercentile,
-    np.nansum: nan_reductions.nansum,
-    np.nanprod: nan_reductions.nanprod,
-    np.nancumsum: nan_reductions.nancumsum,
-    np.nancumprod: nan_reductions.nancumprod,
-    np.nanmean: nan_reductions.nanmean,
-    np.nanvar: nan_reductions.nanvar,
-    np.nanstd: nan_reductions.nanstd,
-    np.nanmax: nan_reductions.nanmax,
-    np.nanmin: nan_reductions.nanmin,
-    np.nanargmax: nan_reductions.nanargmax,
-    np.nanargmin: nan_reductions.nanargmin,
-    np.diff: calculus.diff,
-    np.gradient: calculus.gradient,
-    np.trapezoid: calculus.trapezoid,
-    np.ediff1d: calculus.ediff1d,
-    np.interp: calculus.interp,
-    np.poly: polynomials.poly,
-    np.polyval: polynomials.polyval,
-    np.polyadd: polynomials.polyadd,
-    np.polysub: polynomials.polysub,
-    np.polymul: polynomials.polymul,
-    np.polyder: polynomials.polyder,
-    np.polyint: polynomials.polyint,
-    np.polyfit: polynomials.polyfit,
-    np.vander: polynomials.vander,
-    np.convolve: polynomials.convolve,
-    np.correlate: polynomials.correlate,
     np.append: assembly.append,
     np.insert: assembly.insert,
     np.delete: assembly.delete,
@@ -205,9 +155,6 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     **complex_parts.FUNCTIONS,
     **creation.FUNCTIONS,
     **elementwise.FUNCTIONS,
-    **fourier.FUNCTIONS,
-    **functional.FUNCTIONS,
-    **linalg.FUNCTIONS,
     **queries.FUNCTIONS,
 }
 
@@ -219,6 +166,14 @@ FUNCTIONS.update(writes.FUNCTIONS)
 FUNCTIONS[np.nan_to_num] = writes.nan_to_num(FUNCTIONS[np.nan_to_num])
 
 
+def complete() -> None:
+    """Have the rare functions in the table as well."""
+    if np.linalg.norm not in FUNCTIONS:
+        shared = views.viewing(surface.rare.FUNCTIONS)
+        SHARING.update(shared)
+        FUNCTIONS.update({**surface.rare.FUNCTIONS, **shared})
+
+
 def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Answer `__array_ufunc__`."""
     if method == "__call__" and not kwargs and ufunc in UFUNCS:
@@ -227,9 +182,9 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[st
         return ufunc_methods.METHODS[method](ufunc, *inputs, **kwargs)
     if method == "outer" and ufunc in UFUNCS:
         return ufunc_methods.outer(UFUNCS[ufunc], *inputs)
-    function = UFUNCS.get(ufunc) or SCIPY.get(ufunc.__name__)
     if ufunc in REFUSED:
         REFUSED[ufunc]()
+    function = UFUNCS.get(ufunc) or surface.rare.SCIPY.get(ufunc.__name__)
     if method != "__call__" or function is None:
         where = "np" if hasattr(np, ufunc.__name__) else "scipy.special"
         raise missing(f"{where}.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}"))
@@ -243,6 +198,9 @@ def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     """Answer `__array_function__`."""
     ours = FUNCTIONS.get(function) or REFUSED.get(function)
     if ours is None:
+        complete()
+        ours = FUNCTIONS.get(function)
+    if ours is None:
         raise missing(f"{function.__module__}.{function.__name__}".replace("numpy", "np"))
     y = valued(ours(*args, **kwargs))
     # What comes back as it went in is a copy in NumPy, unless it is a view.
@@ -254,8 +212,11 @@ def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 
 def missing(name: str) -> NotDifferentiableError:
     """The error for a function autodiff has no rule for, with the nearest one it has."""
+    import difflib
+
+    complete()
     known = {f.__name__: f"np.{f.__name__}" for f in (*UFUNCS, *FUNCTIONS)}
-    known |= {f: f"scipy.special.{f}" for f in SCIPY if f not in known}
+    known |= {f: f"scipy.special.{f}" for f in surface.rare.SCIPY if f not in known}
     near = difflib.get_close_matches(name.rpartition(".")[2], known, 1, cutoff=0.8)
     hint = f"the nearest that has one is {known[near[0]]}" if near else "write it with functions that have one"
     return NotDifferentiableError(f"{name} has no rule in autodiff", f"{hint}, or compute it before, on plain arrays")

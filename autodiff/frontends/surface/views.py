@@ -28,14 +28,19 @@ def _found(name: str) -> Any:
 
 
 def sharing(functions: dict[Any, Callable[..., Any]]) -> dict[Any, Callable[..., Any]]:
-    """Of a table of NumPy's functions and ours, those that give views, which then say so."""
-    known = [(kind, _found(name)) for kind, names in _KINDS for name in names.split()]
-    views: dict[Any, Callable[..., Any]] = {f: kind(f, functions[f]) for kind, f in known if f in functions}
+    """Of the table of NumPy's functions and ours, those that give views, which then say so."""
+    views = viewing(functions)
     many = [_found(f"atleast_{n}d") for n in (1, 2, 3)]
     views.update({f: _of_each(Viewer(f, functions[f])) for f in many if f in functions})
     views[np.broadcast_arrays] = _broadcast_arrays(functions[np.broadcast_arrays], views[np.broadcast_to])
     views[np.einsum] = _einsum(functions[np.einsum])
     return views
+
+
+def viewing(functions: dict[Any, Callable[..., Any]]) -> dict[Any, Callable[..., Any]]:
+    """Of some functions, those that always give a view of their argument."""
+    known = [(kind, _found(name)) for kind, names in _KINDS for name in names.split()]
+    return {f: kind(f, functions[f]) for kind, f in known if f in functions}
 
 
 def _of_each(viewer: Viewer) -> Callable[..., Any]:
@@ -78,7 +83,8 @@ class Indexed(Viewer):
         """Whether a position is only known when the program runs."""
         index = view.call[0][0]
         parts = index if isinstance(index, tuple) else (index,)
-        return any(isinstance(p, Operand) and not hasattr(p, "known_value") for p in parts)
+        ends = [e for p in parts for e in ((p.start, p.stop) if isinstance(p, slice) else (p,))]
+        return any(isinstance(e, Operand) and not hasattr(e, "known_value") for e in ends)
 
 
 _indexed = Indexed(operator.getitem, indexing.getitem)
@@ -93,7 +99,7 @@ def getitem(x: Any, index: Any) -> Any:
     y = indexing.getitem(x if x.storage is None else x.storage.now(x), index)
     if not y.aval.shape and not _has_ellipsis(index):
         return y
-    if type(index) in (int, slice) or indexing.is_basic(index):
+    if indexing.plain_key(index) is not None or indexing.is_basic(index):
         return _indexed.shared(x, y, ((index,), {}))
     forget = getattr(y, "forget_order", None)
     if forget is not None:

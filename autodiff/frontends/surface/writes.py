@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.errors import ArgumentError, AxisError, DTypeError, ShapeError
-from autodiff.frontends.surface import fitting, indexing, ordering, placing, shapes, storage, views
+from autodiff.frontends.surface import fitting, indexing, ordering, placing, positions, shapes, storage, views
 from autodiff.frontends.surface.common import as_dtype, lift, one_axis
 from autodiff.frontends.surface.static import static_array
 from autodiff.ir.core import Operand
@@ -33,6 +33,9 @@ def setitem(x: Any, index: Any, value: Any) -> None:
     mask = indexing.recorded_mask(index)
     if mask is not None:
         storage.write(x, _set_masked(x, now, mask, value))
+    elif (computed := positions.place(now, index)) is not None:
+        part = fitting.fitted(x, value, "unsafe", "x[i] = v", computed.shape)
+        storage.write(x, positions.written(now, computed, part))
     elif not indexing.is_known(index):
         places = indexing.recorded_places(now, index)
         part = fitting.fitted(x, value, "unsafe", "x[i] = v", places.aval.shape)

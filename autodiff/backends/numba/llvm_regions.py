@@ -1,0 +1,143 @@
+"""Loops and branches of the program as LLVM: control flow of the kernel itself, around its steps.
+
+The scalars that a loop carries have a slot each, which LLVM makes a register. A long loop looks for Ctrl-C now and
+then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+from llvmlite import ir
+
+from autodiff.backends.numba import bounds
+from autodiff.backends.numba.llvm_function import STATUS, WORD, FunctionPrinter, exception_of
+from autodiff.backends.numba.llvm_scalar import TYPES, Scalar
+from autodiff.backends.numba.llvm_step import poll
+from autodiff.backends.numba.native import OWN
+from autodiff.backends.numba.nest import Branch, Buffer, Cell, Cycle, Locate, Step
+
+POLLED = 1024  # trips between looks for signals: a power of two
+INT = np.dtype(np.int64)
+
+Emit = Callable[[Sequence[Step]], None]
+
+
+def emit_cycle(f: FunctionPrinter, cycle: Cycle, emit: Emit, exchange: Callable[[], None]) -> None:
+    """A loop; `emit` emits steps, `exchange` what happens to memory after each trip."""
+    slots = [f.slot(cell.dtype) for cell in cycle.cells]
+    for slot, cell in zip(slots, cycle.cells, strict=True):
+        f.b.store(f.read(cell.first, ()).ir, slot)
+    if cycle.test is None:
+        assert cycle.trips is not None
+        trips = f.read(cycle.trips, ()).ir
+        with f.loop(WORD(0), trips) as i:
+            number = f.b.sub(f.b.sub(trips, i), WORD(1)) if cycle.reverse else i
+            f.values[cycle.number] = Scalar(number, INT)
+            _trip(f, cycle, slots, i, emit)
+            exchange()
+    else:
+        with _while(f) as (count, leave):
+            _load(f, cycle.cells, slots)
+            emit(cycle.test[0])
+            leave(f.read(cycle.test[1], ()).ir)
+            _trip(f, cycle, slots, count, emit)
+            exchange()
+    for slot, cell in zip(slots, cycle.cells, strict=True):
+        f.values[cell.result] = Scalar(f.b.load(slot), cell.dtype)
+
+
+def _trip(f: FunctionPrinter, cycle: Cycle, slots: Sequence[ir.Value], count: ir.Value, emit: Emit) -> None:
+    _load(f, cycle.cells, slots)
+    emit(cycle.body)
+    after = [f.read(cell.next, ()).ir for cell in cycle.cells]
+    for slot, value in zip(slots, after, strict=True):
+        f.b.store(value, slot)
+    due = f.b.icmp_signed("==", f.b.and_(count, WORD(POLLED - 1)), WORD(POLLED - 1))
+    with f.b.if_then(due, likely=False):
+        f.check(f.b.call(poll(f.module), []))
+
+
+def _load(f: FunctionPrinter, cells: Sequence[Cell], slots: Sequence[ir.Value]) -> None:
+    for slot, cell in zip(slots, cells, strict=True):
+        f.values[cell.name] = Scalar(f.b.load(slot), cell.dtype)
+
+
+@contextmanager
+def _while(f: FunctionPrinter) -> Iterator[tuple[ir.Value, Callable[[ir.Value], None]]]:
+    """A loop that is left when the function it yields is given a false condition; the other is its count."""
+    b, before = f.b, f.b.block
+    head, body, done = (f.body.append_basic_block(n) for n in ("test", "trip", "done"))
+    b.branch(head)
+    b.position_at_end(head)
+    count = b.phi(WORD)
+    count.add_incoming(WORD(0), before)
+
+    def leave(condition: ir.Value) -> None:
+        b.cbranch(condition, body, done)
+        b.position_at_end(body)
+
+    yield count, leave
+    count.add_incoming(b.add(count, WORD(1)), b.block)
+    b.branch(head)
+    b.position_at_end(done)
+
+
+def emit_branch(f: FunctionPrinter, branch: Branch, emit: Emit) -> None:
+    """One side or the other."""
+    slots = [f.entry.alloca(TYPES[b.dtype]) for b in branch.results]
+    condition = f.read(branch.condition, ()).ir
+    with f.b.if_else(condition) as (then, otherwise):
+        for side, (steps, sources) in zip((then, otherwise), branch.sides, strict=True):
+            with side:
+                emit(steps)
+                for slot, source in zip(slots, sources, strict=True):
+                    f.b.store(f.read(source, ()).ir, slot)
+    for slot, buffer in zip(slots, branch.results, strict=True):
+        f.values[buffer.name] = Scalar(f.b.load(slot), buffer.dtype)
+
+
+def emit_locate(f: FunctionPrinter, step: Locate) -> None:
+    """An index, checked: outside of the array the function leaves with an IndexError."""
+    b = f.b
+    index, size = f.read(step.index, ()), f.size(step.size)
+    given = index.ir
+    if given.type.width < WORD.width:
+        given = b.zext(given, WORD) if index.dtype.kind == "u" else b.sext(given, WORD)
+    place = b.select(b.icmp_signed("<", given, WORD(0)), b.add(given, size), given)
+    with b.if_then(b.icmp_unsigned(">=", place, size), likely=False):
+        text = bounds.text_of(b, f"index %lld is out of bounds for axis {step.axis} with size %lld")
+        exception_of(b, f"{OWN}PyExc_IndexError", text, [given, size])
+        b.ret(STATUS(1))
+    f.values[step.target] = Scalar(place, INT)
+
+
+@contextmanager
+def exchanged(
+    f: FunctionPrinter, swaps: Sequence[tuple[Buffer, Buffer]], word_of: Callable[[Buffer], ir.Value]
+) -> Iterator[Callable[[], None]]:
+    """Memory that changes places while a loop runs, and is where it was when the loop is over.
+
+    `word_of` gives the address of the word that says where an array is. Yields what emits the exchange.
+    """
+    b = f.b
+    first = [b.load(word_of(held)) for held, _ in swaps]
+
+    def exchange() -> None:
+        for held, made in swaps:
+            one, other = b.load(word_of(held)), b.load(word_of(made))
+            b.store(other, word_of(held))
+            b.store(one, word_of(made))
+
+    yield exchange
+    for (held, made), address in zip(swaps, first, strict=True):
+        now = b.load(word_of(held))
+        with b.if_then(b.icmp_signed("!=", now, address)):
+            byte = ir.IntType(8).as_pointer()
+            size = b.mul(f.size(" * ".join(n for n in held.shape if n != "1") or "1"), WORD(held.dtype.itemsize))
+            copy = f.module.declare_intrinsic("llvm.memcpy", [byte, byte, WORD])
+            b.call(copy, [b.inttoptr(address, byte), b.inttoptr(now, byte), size, ir.IntType(1)(False)])
+            b.store(address, word_of(held))
+            b.store(now, word_of(made))

@@ -1,0 +1,202 @@
+"""Calls of rewritten code: the user's functions are rewritten as they are called, built-ins take traced values.
+
+Functions of libraries, classes and anything else are called as they are.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import math
+import types
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from autodiff.frontends.array import ArrayMethods, holds_arrays
+from autodiff.frontends.control_notes import in_loop
+from autodiff.frontends.control_region import in_region, tracing
+from autodiff.frontends.control_trips import Trips
+from autodiff.frontends.control_trips import iterated as known_trips
+from autodiff.frontends.syntax import rewritten
+from autodiff.frontends.tracer import Tracer
+from autodiff.frontends.world import is_library_file
+from autodiff.ir.build import emitter
+from autodiff.ops.arithmetic import identity
+from autodiff.ops.families import cast
+
+_INT, _FLOAT, _BOOL = np.dtype(np.int64), np.dtype(np.float64), np.dtype(np.bool_)
+
+
+def call(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """`function(*args, **kwargs)`"""
+    kind = type(function)
+    if kind is types.FunctionType and not is_library_file(function.__code__.co_filename):
+        return rewritten(function)(*args, **kwargs)
+    if kind is types.MethodType:
+        return users(function.__func__)(function.__self__, *args, **kwargs)
+    if kind is functools.partial:
+        return call(function.func, *function.args, *args, **{**function.keywords, **kwargs})
+    try:
+        special = _SPECIAL.get(function)
+    except TypeError:  # an unhashable callable
+        special = None
+    if special is not None and tracing():
+        return special(*args, **kwargs)
+    if kind is type:
+        return _made(function, args, kwargs)
+    inner = getattr(function, "py_func", None)
+    if isinstance(inner, types.FunctionType) and tracing():
+        return rewritten(inner)(*args, **kwargs)
+    method = getattr(kind, "__call__", None)
+    if isinstance(method, types.FunctionType):
+        return users(method)(function, *args, **kwargs)
+    return function(*args, **kwargs)
+
+
+def users(function: Any) -> Callable[..., Any]:
+    """A function of the user's, rewritten; one of a library as it is."""
+    if type(function) is not types.FunctionType or is_library_file(function.__code__.co_filename):
+        return function  # type: ignore[no-any-return]
+    return rewritten(function)
+
+
+def _made(cls: type, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """An instance; the `__init__` of a class of the user's is rewritten too."""
+    init = cls.__init__  # type: ignore[misc]
+    if type(init) is not types.FunctionType or is_library_file(init.__code__.co_filename):
+        return cls(*args, **kwargs)
+    made = cls.__new__(cls, *args, **kwargs) if cls.__new__ is not object.__new__ else cls.__new__(cls)
+    if isinstance(made, cls):
+        users(init)(made, *args, **kwargs)
+    return made
+
+
+def iterated(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """What a `for` runs over: `range(...)`, `enumerate(...)`, ... in a form that knows its items."""
+    if tracing():
+        known = known_trips(function, args, kwargs)
+        if known is not None:
+            return known
+    # Python's own `zip` of what knows its items
+    return call(function, *args, **kwargs)
+
+
+# ---- built-ins of traced values --------------------------------------------------------------
+
+
+def _traced(*values: Any) -> bool:
+    return any(isinstance(v, Tracer) for v in values)
+
+
+def _extreme(plain: Callable[..., Any], pairwise: Any, whole: Any) -> Callable[..., Any]:
+    """`min` or `max`: of two numbers NumPy's, which treats ties alike."""
+
+    def take(*args: Any, **kwargs: Any) -> Any:
+        values = list(args[0]) if len(args) == 1 and not isinstance(args[0], ArrayMethods) else list(args)
+        if kwargs.get("key") is not None or not _traced(*values):
+            return plain(values, **kwargs) if len(args) == 1 and not _traced(*args) else plain(*args, **kwargs)
+        if len(args) == 1 and isinstance(args[0], ArrayMethods):
+            return whole(args[0]) if args[0].ndim == 1 else plain(*args)
+        return functools.reduce(pairwise, values)
+
+    return take
+
+
+def _sum(values: Any, /, start: Any = 0) -> Any:
+    if isinstance(values, Tracer) and values.ndim:
+        total = np.sum(values, axis=0)  # type: ignore[call-overload]
+        return total if isinstance(start, int) and start == 0 else start + total
+    if isinstance(values, Trips):
+        values = iter(values)
+    return sum(values, start)
+
+
+def _converted(plain: Any, dtype: np.dtype) -> Callable[..., Any]:
+    """`int`, `float` or `bool`: within loops a traced number stays traced."""
+
+    def convert(*args: Any, **kwargs: Any) -> Any:
+        if len(args) == 1 and isinstance(args[0], Tracer) and args[0].size == 1 and (in_loop() or in_region()):
+            x = args[0].reshape(()) if args[0].shape else args[0]
+            if dtype == _BOOL:
+                return x != 0 if x.dtype != _BOOL else x
+            y = cast(x, dtype=dtype) if x.dtype != dtype else identity(x)
+            y.weak = True
+            return y
+        return plain(*args, **kwargs)
+
+    return convert
+
+
+def _of_numpy(plain: Any, ours: Any) -> Callable[..., Any]:
+    """A function of `math`, of a traced number NumPy's."""
+
+    def take(*args: Any, **kwargs: Any) -> Any:
+        return ours(*args, **kwargs) if _traced(*args) else plain(*args, **kwargs)
+
+    return take
+
+
+_MATH = """
+sin cos tan exp log1p expm1 sinh cosh tanh sqrt floor ceil trunc fabs hypot degrees radians copysign fmod
+isnan isinf isfinite log2 log10 exp2 cbrt
+"""
+_MATH_NAMES = {
+    **{n: n for n in _MATH.split()},
+    **{"asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2", "pow": "power"},
+    **{"asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh"},
+}
+
+
+def _log(x: Any, base: Any = None) -> Any:
+    if not _traced(x, base):
+        return math.log(x) if base is None else math.log(x, base)
+    return np.log(x) if base is None else np.log(x) / np.log(base)
+
+
+# ---- arrays ----------------------------------------------------------------------------------
+
+
+def _held(plain: Any) -> Callable[..., Any]:
+    """`np.zeros` and kin: an array that can hold traced values."""
+
+    def make(*args: Any, **kwargs: Any) -> Any:
+        made = plain(*args, **kwargs)
+        if type(made) is np.ndarray and made.dtype.kind in "fc":
+            return identity(made)
+        return made
+
+    return make
+
+
+def _array(plain: Any) -> Callable[..., Any]:
+    """`np.array` of a list with traced numbers in it."""
+
+    def make(first: Any, *args: Any, **kwargs: Any) -> Any:
+        if holds_arrays(first) and isinstance(first, list | tuple):
+            made = emitter().lift(first)
+            dtype = args[0] if args else kwargs.get("dtype")
+            return made if dtype is None else made.astype(dtype)  # type: ignore[attr-defined]
+        return plain(first, *args, **kwargs)
+
+    return make
+
+
+_SPECIAL: dict[Any, Callable[..., Any]] = {
+    builtins.min: _extreme(min, np.minimum, np.min),
+    builtins.max: _extreme(max, np.maximum, np.max),
+    builtins.sum: _sum,
+    builtins.int: _converted(int, _INT),
+    builtins.float: _converted(float, _FLOAT),
+    builtins.bool: _converted(bool, _BOOL),
+    **{
+        getattr(math, a): _of_numpy(getattr(math, a), getattr(np, b))
+        for a, b in _MATH_NAMES.items()
+        if hasattr(math, a) and hasattr(np, b)
+    },
+    math.log: _log,
+    **{f: _held(f) for f in (np.zeros, np.empty, np.ones, np.full)},
+    **{f: _held(f) for f in (np.zeros_like, np.empty_like, np.ones_like, np.full_like)},
+    **{f: _array(f) for f in (np.array, np.asarray)},
+}

@@ -1,0 +1,157 @@
+"""One of two blocks, as a bool says.
+
+    cond pred *operands  { (*operands) -> (*results) }  { (*operands) -> (*results) }  -> *results
+
+Only the branch that is taken runs. So does its adjoint: a branch keeps nothing, its adjoint computes again what it
+needs of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from autodiff.errors import LoopStateError
+from autodiff.ir.aval import ArrayAval
+from autodiff.ir.build import building, emitter, emitting_to, inline
+from autodiff.ir.core import Block, Instr, Literal, Wire
+from autodiff.ops.batching import size_of
+from autodiff.ops.families import zeros_like
+from autodiff.ops.op import Arrays
+from autodiff.ops.region import Region, Workers, chosen, in_batch, moving, paths
+from autodiff.records import record
+
+BOOL = ArrayAval((), np.dtype(np.bool_))
+
+
+@record
+class Cond(Region):
+    """`then(*operands) if pred else otherwise(*operands)`."""
+
+    name: str = "cond"
+    blocks: tuple[str, ...] = ("then", "otherwise")
+    takes_complex = True
+
+    def infer(self, *avals: ArrayAval, then: Block, otherwise: Block) -> tuple[ArrayAval, ...]:
+        if avals[0] != BOOL:
+            raise LoopStateError(f"the condition of a branch is {avals[0]}, not one bool", "use .any() or .all()")
+        one, other = (tuple(r.aval for r in block.results) for block in (then, otherwise))
+        if one != other:
+            raise LoopStateError(
+                f"the branches of a condition give {one} and {other}", "give the same shapes and dtypes"
+            )
+        return one
+
+    def connects(self, position: int) -> bool:
+        return position > 0
+
+    def wires(self, instr: Instr) -> list[Wire]:
+        return [Wire(instr.params[k], instr.operands[1:], instr.results, {}) for k in self.blocks]
+
+    def reads(self, params: Mapping[str, Any]) -> list[set[int]]:
+        both = zip(paths(params["then"]), paths(params["otherwise"]), strict=True)
+        return [{k + 1 for k in a | b} for a, b in both]
+
+    def evaluate_with(
+        self, run: Callable[[Block, Sequence[Any]], Arrays], pred: Any, *arrays: Any, then: Block, otherwise: Block
+    ) -> Arrays:
+        return run(then if pred else otherwise, arrays)
+
+    def pull(self, instr: Instr, cts: list[Any], before: list[Any], active: Sequence[bool], ad: Workers) -> list[Any]:
+        pred, *operands = instr.operands
+        given = [k for k, ct in enumerate(cts) if ct is not None]
+        reads = self.reads(dict(instr.params))
+        useful = set().union(*(reads[k] for k in given))
+        wanted = [k for k in range(1, len(active)) if active[k] and k in useful]
+        totals = [k for k in wanted if before[k] is not None]
+
+        def adjoint(block: Block) -> Block:
+            avals = [o.aval for o in operands] + [cts[k].aval for k in given] + [before[k].aval for k in totals]
+            with building(avals, [p.hint for p in block.params] + [""] * (len(given) + len(totals))) as b:
+                n, m = len(operands), len(operands) + len(given)
+                outs = inline(block, b.params[:n])
+                seeds = [(outs[k], ct) for k, ct in zip(given, b.params[n:m], strict=True)]
+                sources = [b.params[k - 1] for k in wanted]
+                begun = {b.params[k - 1]: total for k, total in zip(totals, b.params[m:], strict=True)}
+                seeds = [(y, ct) for y, ct in seeds if not isinstance(y, Literal)]
+                found = ad.pullback(list(b.instrs), seeds, sources, begun)
+                return b.block(zeros_like(s.aval) if ct is None else ct for ct, s in zip(found, sources, strict=True))
+
+        if not wanted:
+            return list(before)
+        then, otherwise = (adjoint(instr.params[k]) for k in self.blocks)
+        outs = cond(pred, then, otherwise, [*operands, *(cts[k] for k in given), *(before[k] for k in totals)])
+        found = dict(zip(wanted, outs, strict=True))
+        return [found.get(k, ct) for k, ct in enumerate(before)]
+
+    def push(self, instr: Instr, tangents: list[Any], ad: Workers) -> list[Any]:
+        pred, *operands = instr.operands
+        moves = moving(self.reads(dict(instr.params)), tangents)
+        given = [k for k, t in enumerate(tangents) if t is not None and k]
+
+        def tangent(block: Block) -> Block:
+            with building([*(o.aval for o in operands), *(tangents[k].aval for k in given)]) as b:
+                outs = inline(block, b.params[: len(operands)])
+                t_in = {b.params[k - 1]: t for k, t in zip(given, b.params[len(operands) :], strict=True)}
+                found = ad.pushforward(list(b.instrs), t_in)
+                return b.block(found[outs[k]] if outs[k] in found else zeros_like(outs[k].aval) for k in moves)
+
+        if not moves:
+            return [None] * len(instr.results)
+        then, otherwise = (tangent(instr.params[k]) for k in self.blocks)
+        made = dict(zip(moves, cond(pred, then, otherwise, [*operands, *(tangents[k] for k in given)]), strict=True))
+        return [made.get(k) for k in range(len(instr.results))]
+
+    def batch_with(self, operands: Sequence[Any], batched: Sequence[bool], params: Any, ad: Workers) -> Any:
+        size = size_of(operands, tuple(batched))
+        flags = list(batched[1:])
+        if batched[0]:
+            return self._selected(operands, flags, params, size, ad)
+        sides: list[Any] = []
+        for name in self.blocks:
+            with building([o.aval for o in operands[1:]]) as b:
+                sides.append((b, *ad.vectorized(params[name], b.params, flags)))
+        wanted = [p or q for p, q in zip(*(own for _, _, own in sides), strict=True)]
+        blocks = []
+        for b, outs, own in sides:
+            with emitting_to(b):
+                blocks.append(b.block(in_batch(outs, own, wanted, size)))
+        then, otherwise = blocks
+        return cond(operands[0], then, otherwise, operands[1:]), wanted
+
+    def _selected(self, operands: Sequence[Any], flags: Sequence[bool], params: Any, size: int, ad: Workers) -> Any:
+        """Some of the batch take one branch, some the other: both run, and each takes its own results."""
+        sides = []
+        for name in self.blocks:
+            outs, own = ad.vectorized(params[name], operands[1:], flags)
+            sides.append(in_batch(outs, own, [True] * len(outs), size))
+        made = [chosen(operands[0], a, True, b) for a, b in zip(*sides, strict=True)]
+        return made, [True] * len(made)
+
+
+cond_op = Cond()
+
+
+def cond(pred: Any, then: Block, otherwise: Block, operands: Sequence[Any]) -> list[Any]:
+    """Emit a branch.
+
+    Parameters
+    ----------
+    pred : a bool operand of shape ()
+    then, otherwise : (*operands) -> (*results), of equal shapes and dtypes
+    operands : what either branch reads
+
+    Returns
+    -------
+    The results of the branch that is taken.
+
+    Raises
+    ------
+    LoopStateError
+        When the branches give different shapes or dtypes, or the condition is not one bool.
+    """
+    lift = emitter().lift
+    given = (lift(pred), *map(lift, operands))
+    return list(emitter().emit(cond_op, given, {"then": then, "otherwise": otherwise}))

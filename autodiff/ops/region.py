@@ -1,0 +1,304 @@
+"""Ops that run blocks: what loops and branches have in common.
+
+A structured op holds its blocks as parameters and is handed the workers it needs (`run`, `Workers`), so what
+a loop is and what its derivative is stand in one file. Blocks are closed: what a body reads from outside is
+an operand of the op.
+
+The adjoint of a loop reads what the loop computed, one trip after the other, backwards. `partition` decides
+value by value what each trip keeps for it: what follows from the number of the trip and from what is the same
+in all trips costs nothing; of the rest either the value is kept, or what it can be cheaply computed from again,
+whichever takes less memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from autodiff.errors import InternalError
+from autodiff.ir.aval import ArrayAval, StackAval, is_differentiable
+from autodiff.ir.build import building, emitter, inline
+from autodiff.ir.core import Block, Instr, Literal, Operand, Wire
+from autodiff.ops import stack
+from autodiff.ops.families import Elementwise, Movement, reshape, select, zeros_like
+from autodiff.ops.movement import Placement
+from autodiff.ops.op import Arrays, Cast, Op
+from autodiff.ops.stack import Peek, empty_stack
+from autodiff.ops.window import Bounded, Read
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """What a structured op is handed by the transforms."""
+
+    pullback: Callable[..., list[Any]]  # (instrs, seeds, sources, totals) -> cotangents
+    pushforward: Callable[..., dict[Operand, Any]]  # (instrs, tangents) -> tangents
+    vectorized: Callable[..., tuple[list[Any], list[bool]]]  # (block, args, batched) -> results, flags
+
+
+class Region(Op):
+    """An op with blocks. `blocks` names the parameters that hold them."""
+
+    blocks: tuple[str, ...] = ()
+
+    def wires(self, instr: Instr) -> list[Wire]:
+        """How each block is connected."""
+        raise NotImplementedError
+
+    def reads(self, params: dict[str, Any]) -> list[set[int]]:
+        """For each result: the operands from which a differentiable path leads to it."""
+        raise NotImplementedError
+
+    def evaluate(self, *arrays: Any, **params: Any) -> Arrays:
+        raise InternalError(f"{self.name} is run by `evaluate_with`")
+
+    def evaluate_with(self, run: Callable[[Block, Sequence[Any]], Arrays], *arrays: Any, **params: Any) -> Arrays:
+        """The results; `run` runs a block."""
+        raise NotImplementedError
+
+    def pull(self, instr: Instr, cts: list[Any], before: list[Any], active: Sequence[bool], ad: Workers) -> list[Any]:
+        """Cotangents of the operands, to which those in `before` have been added."""
+        raise NotImplementedError
+
+    def push(self, instr: Instr, tangents: list[Any], ad: Workers) -> list[Any]:
+        """Tangents of the results, None where zero."""
+        raise NotImplementedError
+
+    def batch_with(self, operands: Sequence[Any], batched: Sequence[bool], params: Any, ad: Workers) -> Any:
+        """(results, which of them have the batch axis in front)."""
+        raise NotImplementedError
+
+
+# ---- paths through a block ---------------------------------------------------------------------------
+
+
+def paths(block: Block) -> list[set[int]]:
+    """For each result of a block: the parameters from which a differentiable path leads to it."""
+    found: dict[Operand, set[int]] = {p: {k} for k, p in enumerate(block.params) if is_differentiable(p.aval.dtype)}
+    for instr in block.instrs:
+        for result, positions in zip(instr.results, connections(instr), strict=True):
+            if is_differentiable(result.aval.dtype):
+                sources = [found[o] for k, o in enumerate(instr.operands) if k in positions and o in found]
+                if sources:
+                    found[result] = set().union(*sources)
+    return [found.get(r, set()) for r in block.results]
+
+
+def connections(instr: Instr) -> list[set[int]]:
+    """For each result of an instruction: the operands that a derivative path connects it with."""
+    op: Any = instr.op
+    if isinstance(op, Region):
+        return op.reads(dict(instr.params))
+    all_of_them = {k for k in range(len(instr.operands)) if op.connects(k)}
+    return [all_of_them] * len(instr.results)
+
+
+def closure(steps: Sequence[set[int]]) -> list[set[int]]:
+    """For each carry: what reaches it in any number of trips, given what reaches it in one.
+
+    Carries come first among the numbers; a carry that is never changed is reached by itself.
+    """
+    n = len(steps)
+    found = [{k} | step for k, step in enumerate(steps)]
+    changed = True
+    while changed:
+        changed = False
+        for reached in found:
+            size = len(reached)
+            for k in [k for k in reached if k < n]:
+                reached |= found[k]
+            changed = changed or len(reached) > size
+    return found
+
+
+# ---- what a trip keeps -------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Partition:
+    """What one trip keeps for the adjoint, and what the adjoint computes again."""
+
+    kept: list[Operand]
+    again: list[Instr]
+
+
+def partition(
+    forward: Sequence[Instr], needed: Iterable[Operand], given: set[Operand], state: set[Operand]
+) -> Partition:
+    """Choose what to keep so that the adjoint has the `needed` values.
+
+    Parameters
+    ----------
+    forward : the instructions of one trip
+    needed : what the adjoint reads of it
+    given : values that cost nothing: the trip's number, what is the same in every trip
+    state : the values the trip began with; they can only be kept
+    """
+    made = {r: i for i in forward for r in i.results}
+    kept: dict[Operand, None] = {}
+    available = set(given)
+    roots: dict[Operand, frozenset[Operand]] = {}
+
+    def roots_of(value: Operand) -> frozenset[Operand]:
+        """What must be kept for `value` to be computed again."""
+        if value in given or isinstance(value, Literal):
+            return frozenset()
+        if value not in roots:
+            instr = made.get(value)
+            again = instr is not None and (is_cheap(instr) or isinstance(value.aval, StackAval))
+            parts = [roots_of(o) for o in instr.operands] if again and instr is not None else []
+            roots[value] = frozenset().union(*parts) if again else frozenset((value,))
+        return roots[value]
+
+    order = {r: k for k, i in enumerate(forward) for r in i.results}
+    for value in sorted(dict.fromkeys(needed), key=lambda v: order.get(v, -1)):
+        if value in available or isinstance(value, Literal) or (value not in made and value not in state):
+            continue
+        missing = [r for r in roots_of(value) if r not in kept]
+        if not isinstance(value.aval, StackAval) and _bytes([value]) < _bytes(missing):
+            missing = [value]
+        kept.update(dict.fromkeys(missing))
+    return Partition(list(kept), _recomputed(forward, made, needed, set(kept) | given))
+
+
+def _recomputed(
+    forward: Sequence[Instr], made: dict[Any, Instr], needed: Iterable[Operand], have: set[Operand]
+) -> list[Instr]:
+    wanted: set[Instr] = set()
+    waiting = [v for v in needed if v not in have]
+    while waiting:
+        value = waiting.pop()
+        instr = made.get(value)
+        if instr is None or instr in wanted:
+            continue
+        wanted.add(instr)
+        waiting += [o for o in instr.operands if o not in have]
+    return [i for i in forward if i in wanted]
+
+
+def _bytes(values: Iterable[Operand]) -> int:
+    return sum(v.aval.size * v.aval.dtype.itemsize for v in values)
+
+
+def is_cheap(instr: Instr) -> bool:
+    """Whether computing this again costs about what reading it from memory would."""
+    op: Any = instr.op
+    if isinstance(op, Elementwise):
+        return op.is_cheap
+    return isinstance(op, Movement | Placement | Cast | Read | Bounded | Peek)
+
+
+def live(instrs: Sequence[Instr], results: Iterable[Operand]) -> list[Instr]:
+    """The instructions that the results need."""
+    wanted = set(results)
+    kept = []
+    for instr in reversed(instrs):
+        if not wanted.isdisjoint(instr.results):
+            kept.append(instr)
+            wanted.update(instr.operands)
+    return kept[::-1]
+
+
+def transplanted(instrs: Iterable[Instr], env: dict[Operand, Any]) -> None:
+    """Emit instructions again, over what `env` says; what they compute is added to it."""
+    target = emitter()
+    for instr in instrs:
+        made = target.emit(instr.op, tuple([env.get(o, o) for o in instr.operands]), instr.params)
+        for old, new in zip(instr.results, made, strict=True):
+            new.hint = new.hint or old.hint
+            env[old] = new
+
+
+# ---- instructions that are amended -------------------------------------------------------------------
+
+
+def amend(old: Instr, start: int) -> Instr:
+    """Put what was emitted from `start` on in the place of `old`; its last instruction computes all that `old` did.
+
+    A loop whose adjoint is wanted keeps what the adjoint reads: it is the same loop, with more results.
+    """
+    instrs: list[Instr] = emitter().instrs  # type: ignore[attr-defined]
+    *before, last = instrs[start:]
+    del instrs[start:]
+    made = Instr(last.op, last.operands, last.params, (*old.results, *last.results[len(old.results) :]), old.location)
+    place = max(k for k, i in enumerate(instrs) if i is old)
+    instrs[place : place + 1] = [*before, made]
+    return made
+
+
+def zeros(aval: ArrayAval, trips: Any) -> Any:
+    """A cotangent that nothing has been added to yet."""
+    return empty_stack(trips, item=aval.item) if isinstance(aval, StackAval) else zeros_like(aval)
+
+
+# ---- tangents and batches of a body ------------------------------------------------------------------
+
+
+def moving(reads: Sequence[set[int]], tangents: Sequence[Any]) -> list[int]:
+    """The results that have a tangent."""
+    given = {k for k, t in enumerate(tangents) if t is not None}
+    return [k for k, found in enumerate(reads) if not found.isdisjoint(given)]
+
+
+def pushed(body: Block, lead: int, n: int, moves: Sequence[int], given: Sequence[bool], ad: Workers) -> Block:
+    """The body with tangents: (*lead, *carry, *t_carry, *consts, *t_consts) -> (*carry, *t_carry).
+
+    `moves` are the carries with a tangent; `given` says it of carry (at the start) and constants.
+    """
+    own = body.params
+    first, state, consts = own[:lead], own[lead : lead + n], own[lead + n :]
+    t_state = [state[k] for k in moves]
+    t_consts = [c for c, flag in zip(consts, given[n:], strict=True) if flag]
+    order = [*first, *state, *t_state, *consts, *t_consts]
+    moved = {len(first) + n + k for k in range(len(t_state))} | set(range(len(order) - len(t_consts), len(order)))
+    hints = [f"t_{p.hint}" if k in moved and p.hint else p.hint for k, p in enumerate(order)]
+    with building([p.aval for p in order], hints) as b:
+        at = lead + n + len(t_state)
+        args = [*b.params[: lead + n], *b.params[at : at + len(consts)]]
+        outs = inline(body, args)
+        state_in = [b.params[lead + k] for k in moves]
+        consts_in = [a for a, flag in zip(args[lead + n :], given[n:], strict=True) if flag]
+        t_in = [*b.params[lead + n : at], *b.params[at + len(consts) :]]
+        found = ad.pushforward(list(b.instrs), dict(zip([*state_in, *consts_in], t_in, strict=True)))
+        ts = [found[outs[k]] if outs[k] in found else zeros_like(state[k].aval) for k in moves]
+        return b.block([*outs, *ts])
+
+
+def batched_body(
+    body: Block, lead: int, n: int, size: int, batched: Sequence[bool], ad: Workers
+) -> tuple[Block, list[bool]]:
+    """The body for a batch, and which carries have the batch axis: those that do after any number of trips."""
+    flags = list(batched)
+    while True:
+        every = [*[False] * lead, *flags]
+        avals = [with_axis(p.aval, size) if f else p.aval for p, f in zip(body.params, every, strict=True)]
+        with building(avals, [p.hint for p in body.params]) as b:
+            outs, found = ad.vectorized(body, b.params, every)
+            wanted = [a or c for a, c in zip(found, flags[:n], strict=True)]
+            if wanted == flags[:n]:
+                return b.block(in_batch(outs, found, wanted, size)), wanted
+        flags[:n] = wanted
+
+
+def in_batch(values: Sequence[Any], batched: Sequence[bool], wanted: Sequence[bool], size: int) -> list[Any]:
+    """The values, repeated where the batch axis is wanted and not there."""
+    return [stack.in_batch(v, size) if w and not b else v for v, b, w in zip(values, batched, wanted, strict=True)]
+
+
+def with_axis(aval: ArrayAval, size: int) -> ArrayAval:
+    """The aval of a batch; a batch of stacks is a stack of batches."""
+    if isinstance(aval, StackAval):
+        return StackAval(with_axis(aval.item, size))
+    return ArrayAval((size, *aval.shape), aval.dtype)
+
+
+def chosen(mask: Any, y: Any, is_batched: bool, before: Any) -> Any:
+    """`y` where the mask over a batch holds, else what was there before.
+
+    Of a stack, nobody reads what one of the batch has written after its end.
+    """
+    if isinstance(before.aval, StackAval):
+        return y
+    y = y if is_batched else stack.in_batch(y, mask.aval.shape[0])
+    return select(reshape(mask, shape=(mask.aval.shape[0], *(1,) * (before.aval.ndim - 1))), y, before)

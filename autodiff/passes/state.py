@@ -1,0 +1,147 @@
+"""Drop what loops carry for nobody, and what branches compute for nobody.
+
+The adjoint asks a loop to keep more than it may need in the end, and an outer loop that runs an inner one again
+does not read what the first run kept.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autodiff.ir.core import Block, Instr, Literal, Operand, blocks_of
+from autodiff.ops.cond import Cond
+from autodiff.ops.loop import Loop
+from autodiff.ops.while_loop import While
+
+
+def without_dead_state(block: Block) -> Block:
+    """The block without dead instructions, its loops without dead state; parameters stay."""
+    block = _with_constants(block)
+    live: set[Operand] = set(block.results)
+    kept: list[Instr] = []
+    for instr in reversed(block.instrs):
+        if live.isdisjoint(instr.results):
+            continue
+        if blocks_of(instr):
+            instr = _pruned(instr, live)
+        kept.append(instr)
+        live.update(instr.operands)
+    return Block(block.params, kept[::-1], block.results)
+
+
+def _with_constants(block: Block) -> Block:
+    """The block, its loops without state that never changes."""
+    if not any(blocks_of(instr) for instr in block.instrs):
+        return block
+    replaced: dict[Operand, Any] = {}
+    instrs = []
+    for instr in block.instrs:
+        if any(o in replaced for o in instr.operands):
+            instr = instr.reading(tuple([replaced.get(o, o) for o in instr.operands]))
+        if blocks_of(instr):
+            instr, found = _settled(instr)
+            replaced.update(found)
+        instrs.append(instr)
+    return Block(block.params, instrs, tuple([replaced.get(r, r) for r in block.results]))
+
+
+def _settled(instr: Instr) -> tuple[Instr, dict[Operand, Any]]:
+    """A loop whose state that never changes is a constant; and what the results for it are."""
+    op: Any = instr.op
+    if isinstance(op, Cond):
+        return instr, {}
+    lead, n = int(isinstance(op, Loop)), instr.params["carry"]
+    body: Block = instr.params["body"]
+    same = [k for k in range(n) if body.results[k] is body.params[lead + k]]
+    if not same:
+        return instr, {}
+    moving = [k for k in range(n) if k not in same]
+    params = dict(instr.params)
+    for key in ("body",) if lead else ("test", "body"):
+        own = instr.params[key]
+        places = [*range(lead), *(lead + k for k in (*moving, *same)), *range(lead + n, len(own.params))]
+        results = tuple(own.results[k] for k in moving) if key == "body" else own.results
+        params[key] = Block(tuple(own.params[k] for k in places), own.instrs, results)
+    params["carry"] = len(moving)
+    operands = tuple(instr.operands[k] for k in places)
+    made = Instr(instr.op, operands, params, tuple(instr.results[k] for k in moving), instr.location)
+    return made, {instr.results[k]: instr.operands[lead + k] for k in same}
+
+
+def _pruned(instr: Instr, live: set[Operand]) -> Instr:
+    op: Any = instr.op
+    wanted = [r in live for r in instr.results]
+    if isinstance(op, Loop):
+        return _pruned_loop(instr, wanted, lead=1, blocks=("body",))
+    if isinstance(op, While):
+        return _pruned_loop(instr, wanted, lead=0, blocks=("test", "body"))
+    return _pruned_branch(instr, wanted)
+
+
+def _pruned_loop(instr: Instr, wanted: list[bool], lead: int, blocks: tuple[str, ...]) -> Instr:
+    """The loop without the state that neither its results nor its test need, nor other state that they need."""
+    n = instr.params["carry"]
+    body: Block = instr.params["body"]
+    state = {p: k for k, p in enumerate(body.params[lead : lead + n])}
+    needed = {k for k, flag in enumerate(wanted) if flag}
+    for key in blocks[:-1]:
+        test = instr.params[key]
+        needed |= {k for k, p in enumerate(test.params[:n]) if p in _read(test, test.results)}
+    while True:
+        read = _read(body, [body.results[k] for k in needed])
+        more = {state[p] for p in read if p in state} - needed
+        if not more:
+            break
+        needed |= more
+    params = dict(instr.params)
+    consts = range(lead + n, len(body.params))
+    used = [
+        k
+        for k in consts
+        if any(instr.params[b].params[k] in _read(instr.params[b], _results(instr, b, needed)) for b in blocks)
+    ]
+    if len(needed) == n and len(used) == len(consts):
+        return instr
+    order = sorted(needed)
+    places = [*range(lead), *(lead + k for k in order), *used]
+    for key in blocks:
+        own = instr.params[key]
+        results = [own.results[k] for k in order] if key == "body" else own.results
+        params[key] = without_dead_state(Block(tuple(own.params[k] for k in places), own.instrs, tuple(results)))
+    params["carry"] = len(order)
+    operands = tuple(instr.operands[k] for k in places)
+    return Instr(instr.op, operands, params, tuple(instr.results[k] for k in order), instr.location)
+
+
+def _results(instr: Instr, key: str, needed: set[int]) -> list[Any]:
+    own = instr.params[key]
+    return [own.results[k] for k in sorted(needed)] if key == "body" else list(own.results)
+
+
+def _pruned_branch(instr: Instr, wanted: list[bool]) -> Instr:
+    """The branch without results that nobody reads, and without operands that neither side reads."""
+    params = dict(instr.params)
+    keep = [k for k, flag in enumerate(wanted) if flag]
+    sides = {}
+    for key in ("then", "otherwise"):
+        own = instr.params[key]
+        sides[key] = own, tuple(own.results[k] for k in keep)
+    read = {key: _read(own, results) for key, (own, results) in sides.items()}
+    used = [
+        k for k in range(len(instr.operands) - 1) if any(own.params[k] in read[key] for key, (own, _) in sides.items())
+    ]
+    if len(keep) == len(wanted) and len(used) == len(instr.operands) - 1:
+        return instr
+    for key, (own, results) in sides.items():
+        params[key] = without_dead_state(Block(tuple(own.params[k] for k in used), own.instrs, results))
+    operands = (instr.operands[0], *(instr.operands[1 + k] for k in used))
+    return Instr(instr.op, operands, params, tuple(instr.results[k] for k in keep), instr.location)
+
+
+def _read(block: Block, results: Any) -> set[Operand]:
+    """What is read for these results, parameters among it."""
+    live = {r for r in results if type(r) is not Literal}
+    for instr in reversed(block.instrs):
+        if not live.isdisjoint(instr.results):
+            live.update(instr.operands)
+    return live

@@ -1,0 +1,2 @@
+def kernel(A, x):
+    return ((A @ x) @ A,)

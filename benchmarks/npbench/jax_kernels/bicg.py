@@ -1,0 +1,2 @@
+def kernel(A, p, r):
+    return r @ A, A @ p

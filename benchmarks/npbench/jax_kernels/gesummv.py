@@ -1,0 +1,2 @@
+def kernel(alpha, beta, A, B, x):
+    return (alpha * A @ x + beta * B @ x,)

@@ -1,0 +1,2 @@
+def kernel(A, B, C, D):
+    return (A @ B @ C @ D,)

@@ -1,0 +1,5 @@
+import jax
+
+
+def kernel(x):
+    return (jax.nn.softmax(x),)

@@ -1,0 +1,1 @@
+"""One file per kernel; a file put here is tested and timed, nothing else names it."""

@@ -1,0 +1,74 @@
+"""The table of a run: one row per kernel."""
+
+import math
+
+from benchmarks.npbench.timing import Timing
+from benchmarks.report import duration
+
+HEAD = ("kernel", "NumPy, value", "ours", "first call", "JAX", "first call", "ours / NumPy", "JAX / ours")
+NOTE = (
+    "Value and gradient of NPBench kernels, unedited (JAX: rewritten): median time of a call, NumPy in and out, one "
+    "thread. First call: trace, compile, run. Last row: geometric means."
+)
+
+
+def table(timings: list[Timing], markdown: bool) -> str:
+    names = list(dict.fromkeys(t.kernel for t in timings))
+    by_place = {(t.kernel, t.library): t for t in timings}
+    rows = [_row(name, *(by_place.get((name, library)) for library in ("numpy", "ours", "jax"))) for name in names]
+    rows.append(_means(by_place, names))
+    text = _markdown(rows) if markdown else _columns(rows)
+    remarks = [f"{t.kernel}, {t.library}: {t.problem or t.note}" for t in timings if t.problem or t.note]
+    return "\n".join([text, "", NOTE, *remarks])
+
+
+def _row(name: str, primal: Timing | None, ours: Timing | None, jax: Timing | None) -> tuple[str, ...]:
+    cells = (_median(primal), _median(ours), _first(ours), _median(jax), _first(jax))
+    return name, *cells, _shown(_ratio(ours, primal)), _shown(_ratio(jax, ours))
+
+
+def _median(timing: Timing | None) -> str:
+    if timing is None:
+        return "-"
+    return "failed" if timing.problem else duration(timing.median)
+
+
+def _first(timing: Timing | None) -> str:
+    return duration(timing.first_call) if _good(timing) else "-"
+
+
+def _good(timing: Timing | None) -> bool:
+    return timing is not None and not timing.problem and timing.median is not None
+
+
+def _ratio(one: Timing | None, other: Timing | None) -> float | None:
+    return one.median / other.median if _good(one) and _good(other) else None
+
+
+def _shown(ratio: float | None) -> str:
+    if ratio is None:
+        return "-"
+    return f"{ratio:.2f}x" if ratio < 10 else f"{ratio:,.0f}x"
+
+
+def _means(by_place: dict[tuple[str, str], Timing], names: list[str]) -> tuple[str, ...]:
+    def mean(one: str, other: str) -> str:
+        ratios = [_ratio(by_place.get((name, one)), by_place.get((name, other))) for name in names]
+        logs = [math.log(ratio) for ratio in ratios if ratio is not None]
+        return f"{_shown(math.exp(sum(logs) / len(logs)))} of {len(logs)}" if logs else "-"
+
+    return "mean", *[""] * 5, mean("ours", "numpy"), mean("jax", "ours")
+
+
+def _markdown(rows: list[tuple[str, ...]]) -> str:
+    lines = [f"| {' | '.join(HEAD)} |", f"|---|{'---:|' * (len(HEAD) - 1)}"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def _columns(rows: list[tuple[str, ...]]) -> str:
+    widths = [max(len(row[k]) for row in (HEAD, *rows)) for k in range(len(HEAD))]
+    lines = []
+    for name, *cells in (HEAD, *rows):
+        padded = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
+        lines.append("  ".join([name.ljust(widths[0]), *padded]))
+    return "\n".join(lines)
