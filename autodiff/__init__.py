@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 from autodiff import errors
 from autodiff.api import (
     cache_info,
+    checkpoint,
+    cond,
+    fori_loop,
     grad,
     hessian,
     jacfwd,
@@ -17,10 +20,15 @@ from autodiff.api import (
     jacrev,
     jit,
     jvp,
+    map,
+    scan,
     stop_gradient,
+    switch,
+    unrolled,
     value_and_grad,
     vjp,
     vmap,
+    while_loop,
 )
 from autodiff.config import config
 from autodiff.coverage import coverage
@@ -40,11 +48,14 @@ __all__ = [
     "UnconnectedGradients",
     "Variable",
     "cache_info",
+    "checkpoint",
+    "cond",
     "config",
     "constant",
     "coverage",
     "data",
     "errors",
+    "fori_loop",
     "get_num_threads",
     "grad",
     "hessian",
@@ -54,16 +65,21 @@ __all__ = [
     "jit",
     "jvp",
     "linalg",
+    "map",
     "math",
     "nn",
     "numpy",
+    "scan",
     "scipy",
     "set_num_threads",
     "stop_gradient",
+    "switch",
     "testing",
+    "unrolled",
     "value_and_grad",
     "vjp",
     "vmap",
+    "while_loop",
 ]
 
 # Imported when first asked for (PEP 562): together they take a third of the time of everything else.

@@ -149,6 +149,10 @@ class LoopStateError(AutodiffError, TypeError):
     """The state of a loop changes its shape, its dtype or its structure from trip to trip."""
 
 
+class MemoryLimitError(AutodiffError, MemoryError):
+    """A loop would keep more for its gradient than the setting `memory` allows."""
+
+
 class LeakedTracerError(AutodiffError, RuntimeError):
     """A traced array was used after the function it belongs to had returned."""
 

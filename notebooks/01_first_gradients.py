@@ -174,11 +174,11 @@ for step in range(4):
 report = ad.testing.check_grads(lambda x: np.sum(wave(x)), (points,), order=2)
 
 # %% [markdown]
-# ## What is refused
+# ## Decisions by value
 #
-# A gradient that is silently wrong is worse than none. A function that decides by the *value* of an array cannot be
-# recorded once and for all, since the recording would keep one of the branches forever. So this is an error, with the
-# line and a way out:
+# A gradient that is silently wrong is worse than none. A function that decides by the *value* of an array is recorded
+# with one of its branches; so the decision is checked at every call, and where it comes out differently the function is
+# recorded once more:
 
 
 # %%
@@ -189,19 +189,17 @@ def kinked(x):
     return -x
 
 
-try:
-    kinked(1.0)
-except ad.errors.ConcretizationError as error:
-    print(error)
+print(kinked(1.0), kinked(-1.0), kinked(3.0))
+print(kinked.explain(1.0).splitlines()[3].strip())
 
+# %% [markdown]
+# Where there is no single value to decide by, as for the entries of a batch, it is an error:
 
 # %%
-@ad.grad
-def kinked(x):
-    return np.where(x > 0.0, x**2, -x)
-
-
-print(kinked(1.0), kinked(-1.0))
+try:
+    ad.vmap(lambda x: x * float(x))(np.ones(3))
+except ad.errors.ConcretizationError as error:
+    print(error.what)
 
 # %% [markdown]
 # ## Derivatives of derivatives

@@ -7,11 +7,15 @@ arrays say float32, and compose: `grad(grad(f))`, `jit(grad(f))`, `vmap(grad(f))
 """
 
 from autodiff.api.batching import vmap
+from autodiff.api.control import checkpoint, cond, fori_loop, map, scan, switch, unrolled, while_loop
 from autodiff.api.gradients import cache_info, grad, jit, jvp, stop_gradient, value_and_grad, vjp
 from autodiff.api.jacobians import hessian, jacfwd, jacobian, jacrev
 
 __all__ = [
     "cache_info",
+    "checkpoint",
+    "cond",
+    "fori_loop",
     "grad",
     "hessian",
     "jacfwd",
@@ -19,8 +23,13 @@ __all__ = [
     "jacrev",
     "jit",
     "jvp",
+    "map",
+    "scan",
     "stop_gradient",
+    "switch",
+    "unrolled",
     "value_and_grad",
     "vjp",
     "vmap",
+    "while_loop",
 ]

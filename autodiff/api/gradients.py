@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.api.options import Argnames, Argnums, ints, names, selected
+from autodiff.api.options import Argnames, Argnums, Checkpoints, checkpoints, ints, names, selected
 from autodiff.errors import ArgumentError, DTypeError, ShapeError, clipped
 from autodiff.frontends import trees as optree
 from autodiff.frontends.decorators import Gradient, Pullback, Pushforward
@@ -40,16 +40,21 @@ def jit(
     Returns
     -------
     Function
-        With `.ir()`, `.adjoint_ir()`, `.source()` and `.cache_info()`.
+        With `.explain()`, `.ir()`, `.adjoint_ir()`, `.source()` and `.cache_info()`.
 
     Raises
     ------
     ConcretizationError
-        When the function asks for the value of a traced array (`if x > 0`, `float(x)`).
+        When the function asks for a value that there is none of: of one entry under `vmap`, say.
     NotDifferentiableError
         When it calls a NumPy function autodiff has no rule for.
     ArgumentError
         When a static argument cannot be hashed, or is none of the function's parameters.
+
+    Notes
+    -----
+    A question about a value (`if x.sum() > 0`, `int(n)`, `float(x)`) is answered from the arguments, and the answer is
+    checked at every call; where it is another one, the function is traced once more.
 
     Examples
     --------
@@ -71,6 +76,7 @@ def grad(
     argnames: Argnames = None,
     has_aux: bool = False,
     *,
+    checkpoint: Checkpoints = None,
     static_argnums: int | Sequence[int] = (),
     static_argnames: str | Sequence[str] = (),
 ) -> Any:
@@ -89,6 +95,10 @@ def grad(
         The same by name; both together are answered in that order.
     has_aux : bool
         Return `(gradient, aux)`.
+    checkpoint : "auto" or int, optional
+        Long loops in bounded memory: their state is kept now and then only, and what lies between
+        is computed again. A number says how many states a loop may keep at once, about; "auto" keeps at most
+        90, of loops that would keep more than 32 MiB. Default: everything is kept that the adjoint needs.
     static_argnums, static_argnames
         As in `jit`.
 
@@ -120,10 +130,11 @@ def grad(
             argnums=argnums,
             argnames=argnames,
             has_aux=has_aux,
+            checkpoint=checkpoint,
             static_argnums=static_argnums,
             static_argnames=static_argnames,
         )
-    return _gradient_function(fun, argnums, argnames, has_aux, False, static_argnums, static_argnames)
+    return _gradient_function(fun, argnums, argnames, has_aux, False, checkpoint, static_argnums, static_argnames)
 
 
 def value_and_grad(
@@ -132,6 +143,7 @@ def value_and_grad(
     argnames: Argnames = None,
     has_aux: bool = False,
     *,
+    checkpoint: Checkpoints = None,
     static_argnums: int | Sequence[int] = (),
     static_argnames: str | Sequence[str] = (),
 ) -> Any:
@@ -153,10 +165,11 @@ def value_and_grad(
             argnums=argnums,
             argnames=argnames,
             has_aux=has_aux,
+            checkpoint=checkpoint,
             static_argnums=static_argnums,
             static_argnames=static_argnames,
         )
-    return _gradient_function(fun, argnums, argnames, has_aux, True, static_argnums, static_argnames)
+    return _gradient_function(fun, argnums, argnames, has_aux, True, checkpoint, static_argnums, static_argnames)
 
 
 def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -226,11 +239,13 @@ def _gradient_function(
     argnames: Argnames,
     has_aux: bool,
     value: bool,
+    checkpoint: Checkpoints,
     static_argnums: int | Sequence[int],
     static_argnames: str | Sequence[str],
 ) -> Function:
     which, single = selected(argnums, argnames)
-    transform = Gradient("value_and_grad" if value else "grad", which, single, has_aux, value)
+    name = "value_and_grad" if value else "grad"
+    transform = Gradient(name, which, single, has_aux, value, checkpoints(name, checkpoint))
     return Function(fun, transform, ints(static_argnums), names(static_argnames))
 
 

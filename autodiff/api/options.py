@@ -8,6 +8,7 @@ from autodiff.errors import ArgumentError
 
 Argnums = int | Sequence[int] | None
 Argnames = str | Sequence[str] | None
+Checkpoints = int | str | None
 
 
 def ints(x: object) -> tuple[int, ...]:
@@ -22,6 +23,13 @@ def names(x: object) -> tuple[str, ...]:
     if not all(isinstance(n, str) for n in listed):
         raise ArgumentError(f"names of arguments must be strings, got {x!r}", "use argnums for positions")
     return listed
+
+
+def checkpoints(name: str, x: object) -> Checkpoints:
+    """What `checkpoint` may be: "auto", or how many states a loop keeps at once."""
+    if x is None or x == "auto" or (isinstance(x, int) and not isinstance(x, bool) and x > 0):
+        return x  # type: ignore[return-value]
+    raise ArgumentError(f'{name}: checkpoint={x!r}; it is "auto" or a number of states', 'write checkpoint="auto"')
 
 
 def selected(argnums: Argnums, argnames: Argnames) -> tuple[list[int | str | None], bool]:

@@ -78,7 +78,13 @@ def _is_emitted(targets: list[Any], sources: list[Any]) -> bool:
     """Inside a trace, or while a tape records, a derivative is part of a program."""
     if emitter() is not RECORDER or tapes.active():
         return True
-    return any(isinstance(x, Tracer) for x in (*targets, *sources))
+    for x in targets:
+        if isinstance(x, Tracer):
+            return True
+    for x in sources:  # noqa: SIM110 - a third of the time of `any` and a generator
+        if isinstance(x, Tracer):
+            return True
+    return False
 
 
 def _added(parts: list[Any]) -> Any:

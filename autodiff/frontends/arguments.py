@@ -67,9 +67,15 @@ def check_source(source: Any, k: int) -> None:
 
 def sources_of(structure: Any) -> tuple[list[Any], Any]:
     """`leaves_of` the sources, all of which have a derivative; a flat list has the structure `list`."""
-    if type(structure) is list and structure and all(isinstance(x, ArrayMethods) for x in structure):
-        sources, spec = list(map(held, structure)), list
-    else:
+    sources: list[Any] = []
+    if type(structure) is list:
+        spec: Any = list
+        for x in structure:
+            if not isinstance(x, ArrayMethods):
+                sources.clear()
+                break
+            sources.append(held(x))
+    if not sources:
         sources, spec = leaves_of(structure, "sources")
     for k, source in enumerate(sources):
         if source.aval.dtype.kind not in "fc":

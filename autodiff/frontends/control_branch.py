@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.errors import ConcretizationError, LoopStateError
+from autodiff.errors import ConcretizationError, LoopStateError, user_location
 from autodiff.frontends import trees as optree
 from autodiff.frontends.control_carry import Unsettled, common_dtype, described, filler, of_type, same
 from autodiff.frontends.control_facts import Branch
-from autodiff.frontends.control_notes import check_obstacles, decided, in_loop, reason
+from autodiff.frontends.control_notes import NOWHERE, check_obstacles, decided, in_loop, reason
 from autodiff.frontends.control_region import (
     Adoption,
     RegionBuilder,
@@ -32,6 +32,7 @@ from autodiff.frontends.control_region import (
 from autodiff.frontends.control_state import UNSET, Slot, Surroundings, Variable, cells_of
 from autodiff.frontends.control_store import promoted
 from autodiff.frontends.control_truth import as_bool, truth
+from autodiff.frontends.guards import is_unstable
 from autodiff.frontends.surface import storage
 from autodiff.frontends.tracer import Tracer
 from autodiff.ir.build import emitter, inline
@@ -56,7 +57,7 @@ def if_(test: Any, then: Side, otherwise: Side | None, facts: tuple[Any, ...]) -
             then()
         elif otherwise is not None:
             otherwise()
-    elif decides(test):
+    elif decides(test) or (tracing() and is_unstable(user_location() or NOWHERE)):
         _promote(branch_.written, then, otherwise)
         branch(test, then, otherwise, None, branch_.assigned, branch_.out, branch_)
     else:

@@ -276,12 +276,13 @@ class State:
     Parameters
     ----------
     places : the slots
-    arrays : arrays of the surrounding trace that the body writes to without assigning a name
+    arrays : arrays of the surrounding trace that the body writes to, and what messages call them
     """
 
-    def __init__(self, places: Sequence[Place], arrays: Sequence[Tracer]) -> None:
+    def __init__(self, places: Sequence[Place], arrays: Sequence[tuple[Tracer, str]]) -> None:
         self.places = places
-        self._more = list({id(a): a for a in arrays}.values())
+        once = {id(a): (a, label) for a, label in reversed(arrays)}
+        self._more = [Leaf(label, a, False, in_place=True) for a, label in once.values()]
         self.arrays: list[Leaf] = []
 
     def leaves(self) -> list[Leaf]:
@@ -294,7 +295,7 @@ class State:
         for leaf in in_places:
             # One array under two names: the second one is the same object, whatever is written to it.
             leaf.fixed = leaf is not bound[id(leaf.value)]
-        self.arrays = [Leaf(a.hint or "an array", a, False, in_place=True) for a in self._more if id(a) not in bound]
+        self.arrays = [x for x in self._more if id(x.value) not in bound]
         adopted = [x for x in self.leaves() if not x.fixed and x.array]
         adoption = Adoption(builder, [(x.value, x.label) for x in adopted])
         try:

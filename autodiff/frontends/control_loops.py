@@ -147,17 +147,26 @@ class _Region:
                 ignored = certain and not needed
                 places.append(Place(self._slot(name), needed, ignored, in_place=name in facts.written))
         places += [Place(slot, needed=True, ignored=False, in_place=False) for slot in self._found]
-        written = [self._slot(n).get() for n in facts.written if n in self._cells]
-        bound = [root(x) for x in written if isinstance(x, Tracer) and x.home is self._outer]
-        return State(places, [*bound, *self._arrays])
+        written = [(self._slot(n).get(), n) for n in facts.written if n in self._cells]
+        bound = [(root(x), n) for x, n in written if isinstance(x, Tracer) and x.home is self._outer]
+        return State(places, [*bound, *((a, a.hint or "an array") for a in self._arrays)])
 
-    def _traced(self, state: State, attempt: Callable[[State], Any]) -> Any:
-        """Trace until the types settle and all changes are known.
+    def _settled(self, certain: bool, attempt: Callable[[State], Any]) -> tuple[State, Any]:
+        """Trace until all that the body changes is part of the state, and of settled types.
 
         Raises
         ------
         NoRegion
         """
+        for _ in range(ATTEMPTS):
+            state = self._state(certain)
+            made = self._traced(state, attempt)
+            if made is not None:
+                return state, made
+        raise NoRegion(Unsettled("the state", "known", "not known, time after time"))
+
+    def _traced(self, state: State, attempt: Callable[[State], Any]) -> Any:
+        """Trace until the types settle; None when there is more state than was known."""
         for _ in range(ATTEMPTS):
             try:
                 made, settled = attempt(state)
@@ -286,10 +295,7 @@ class _For(_Region):
     def _emit(self, first: int) -> None:
         self._prepare()
         self._look()
-        made = None
-        while made is None:
-            state = self._state(certain=self._known)
-            made = self._traced(state, lambda s: self._attempt(s, first))
+        state, made = self._settled(self._known, lambda s: self._attempt(s, first))
         self._conclude(state, *made, first)
 
     def _attempt(self, state: State, first: int) -> tuple[Any, bool]:
@@ -393,10 +399,7 @@ class _While(_Region):
     def _emit(self, certain: bool) -> None:
         self._prepare()
         self._look()
-        made = None
-        while made is None:
-            state = self._state(certain)
-            made = self._traced(state, self._attempt)
+        state, made = self._settled(certain, self._attempt)
         self._conclude(state, *made)
 
     def _attempt(self, state: State) -> tuple[Any, bool]:

@@ -63,13 +63,16 @@ class Adopted(Owned):
     """The storage of an array of the surrounding trace while it belongs to a region."""
 
     def __init__(self, param: Tracer, array: Tracer, outer: TraceBuilder) -> None:
-        self._stands_in = array.storage.first if array.storage is not None else None
+        self._stands_in: Any = None
+        self._before = array.storage
         self._array, self._outer = array, outer
         super().__init__(param)
 
     @property
     def first(self) -> Any:  # type: ignore[override]
         """Stands for the value that the array was made with: earlier copies of it hold that."""
+        if self._stands_in is None and self._before is not None:
+            self._stands_in = self._before.first
         if self._stands_in is None:
             (self._stands_in,) = self._outer.emit(identity, (self._array,), {})
         return self._stands_in

@@ -15,6 +15,7 @@ from autodiff.frontends.transform import Traced, Transform
 from autodiff.ir.aval import is_differentiable
 from autodiff.ir.build import building, inline
 from autodiff.ir.core import Block
+from autodiff.passes.checkpoint import checkpointed
 from autodiff.passes.stabilize import stabilize
 from autodiff.transforms.forward import jvp
 from autodiff.transforms.reverse import value_and_gradient, vjp
@@ -57,14 +58,24 @@ class Derivative(Transform):
 class Gradient(Derivative):
     """Results of the function, then gradients of the first of them."""
 
-    def __init__(self, name: str, which: Sequence[int | str | None], single: bool, has_aux: bool, value: bool) -> None:
+    def __init__(
+        self,
+        name: str,
+        which: Sequence[int | str | None],
+        single: bool,
+        has_aux: bool,
+        value: bool,
+        checkpoint: int | str | None = None,
+    ) -> None:
         super().__init__(name, which, single, has_aux)
         self.value = value
+        self.checkpoint = checkpoint  # how loops keep their state: see `passes/checkpoint.py`
 
     def build(self, traced: Traced, call: Call) -> tuple[Block, Any]:
         self._check_result(traced, call.parameters.function)
         arguments = self.arguments(call)
-        block = value_and_gradient(stabilize(traced.block), [k for _, leaves in arguments for k in leaves])
+        forward = checkpointed(stabilize(traced.block), self.checkpoint)
+        block = value_and_gradient(forward, [k for _, leaves in arguments for k in leaves])
         n = len(traced.block.results)
         specs = [spec for spec, _ in arguments]
         gradient = specs[0] if self.single else optree.treespec_tuple(specs)

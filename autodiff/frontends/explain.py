@@ -10,14 +10,6 @@ from autodiff.errors import describe_location
 from autodiff.frontends.decision import Decision
 from autodiff.frontends.specialisations import Entry
 
-_MEANING = {
-    "region": "part of the program",
-    "guard": "decided by Python, checked at every call",
-    "unrolled": "traced trip by trip",
-    "python": "Python's",
-}
-
-
 def explained(function: Any, transform: str, entry: Entry, alike: int) -> str:
     """What became of one program; `alike` counts those for arguments of the same kinds."""
     traced, program = entry.traced, entry.program
@@ -39,5 +31,5 @@ def _decisions(decisions: Sequence[Decision]) -> list[str]:
     lines = []
     for (location, kind, what, why), count in sorted(counts.items(), key=lambda item: item[0][0]):
         times = f" ({count} times)" if count > 1 else ""
-        lines += [describe_location(location), f"    {what}: {kind}, {_MEANING[kind]}{times}: {why}"]
+        lines += [describe_location(location), f"    {what}: {kind}{times}: {why}"]
     return lines

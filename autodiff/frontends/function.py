@@ -277,6 +277,7 @@ class Function:
         # What was also looked at is not read anew at every run: the number seen is part of the trace.
         uses = {k: places for k, places in builder.uses.items() if k not in builder.looked_at}
         asked = getattr(builder.questions, "guards", None)
+        builder.questions = None  # it holds values of this call
         guards = Guards(asked, block.params, block.instrs) if asked else None
         return Traced(block, builder.captured, uses, found[0], len(avals), guards, builder.decisions)
 

@@ -94,7 +94,7 @@ class Guards:
 def first_miss(values: Sequence[Any], expected: Sequence[Any]) -> int | None:
     """The number of the first guard that does not hold."""
     for k, (a, b) in enumerate(zip(values, expected, strict=True)):
-        if not _same(a, b):
+        if a != b if type(b) is int else not _same(a, b):
             return k
     return None
 

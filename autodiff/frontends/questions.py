@@ -33,6 +33,7 @@ from autodiff.ir.core import Block, Instr, Literal
 from autodiff.ops.region import connections
 
 NOWHERE = ("<unknown>", 0)
+_warned: dict[Any, Any] = {}  # by what `warnings` says the same of a line only once
 
 
 class Absent:
@@ -157,7 +158,7 @@ class Questions:
             "differentiate: what is computed from it is a constant of the derivative. Use the array itself, or "
             "ad.stop_gradient to say that a constant is meant"
         )
-        warnings.warn_explicit(message, PathBreakWarning, *(user_location() or NOWHERE))
+        warnings.warn_explicit(message, PathBreakWarning, *(user_location() or NOWHERE), registry=_warned)
 
 
 class Concrete(Questions):

@@ -189,8 +189,9 @@ class Recording:
         """The values on the tape that a source stands for; none when it was not watched."""
         if not isinstance(source, Variable):
             return [source] if source in self._watched or source in targets else []
-        parts = list(self.variables.get(id(source), (source, []))[1])
-        value = current.get(id(source))
+        read = self.variables.get(id(source))
+        parts = [] if read is None else read[1]
+        value = current.get(id(source)) if current else None
         return parts if value is None or any(p is value for p in parts) else [*parts, value]
 
 

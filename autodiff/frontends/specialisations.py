@@ -30,6 +30,7 @@ LIMIT = 64  # programs kept for one kind of call, least recently used ones dropp
 STABLE = 8  # programs that one line may have caused before it is called unstable
 STABLE_FLOATS = 3  # the same for a line that asks for a float
 Values = Sequence[Any] | None  # of the guards; None: they cannot be computed
+_warned: set[Site] = set()
 
 
 class Entry:
@@ -119,7 +120,6 @@ class Specialisations:
         self.entries: list[Entry] = []
         self.caused: Counter[Site] = Counter()  # how many programs were made because a line decided in another way
         self.callers: dict[Any, tuple[Caller, int]] = {}  # by the form of a call, and of how many it is a chain
-        self._warned: set[Site] = set()
 
     def latest(self) -> Entry | None:
         """The entry used last, of those that fit the outside world; those before it are forgotten."""
@@ -204,8 +204,8 @@ class Specialisations:
         if count > STABLE and mark_unstable(site):
             # What is traced from now on need not ask there.
             self.entries = []
-        if count > (STABLE_FLOATS if floats else STABLE) and site not in self._warned:
-            self._warned.add(site)
+        if count > (STABLE_FLOATS if floats else STABLE) and site not in _warned:
+            _warned.add(site)
             _warn(self.function, site, count, floats)
 
 

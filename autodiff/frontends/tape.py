@@ -193,11 +193,10 @@ class GradientTape:
         cotangents = cotangents_of(output_gradients, targets, target_spec)
         targets, cotangents = differentiable(targets, cotangents)
         grads = self._used(lambda: self._gradients(targets, cotangents, found_sources))
-        filled = [
-            constant(np.zeros(s.shape, s.dtype)) if g is None and zero else g
-            for g, s in zip(grads, found_sources, strict=True)
-        ]
-        return nested(filled, source_spec)
+        if zero:
+            pairs = zip(grads, found_sources, strict=True)
+            grads = [constant(np.zeros(s.shape, s.dtype)) if g is None else g for g, s in pairs]
+        return nested(grads, source_spec)
 
     def jacobian(
         self,

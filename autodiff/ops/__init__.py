@@ -25,6 +25,7 @@ from autodiff.ops import (
 if TYPE_CHECKING:
     from autodiff.ops import (
         banded,
+        checkpoint,
         cond,
         decompositions,
         determinant,
@@ -46,6 +47,7 @@ __all__ = [
     "OPS",
     "arithmetic",
     "banded",
+    "checkpoint",
     "complex_numbers",
     "cond",
     "contraction",
@@ -75,7 +77,7 @@ __all__ = [
 
 _LATER = (
     *("banded", "decompositions", "determinant", "eigenvalues", "fourier", "least_squares", "linear_solve", "lu"),
-    *("matrix_functions", "sparse", "special", "stack", "loop", "while_loop", "cond"),
+    *("matrix_functions", "sparse", "special", "stack", "loop", "while_loop", "cond", "checkpoint"),
 )
 
 

@@ -38,7 +38,7 @@ from autodiff.ops.region import (
     pushed,
     zeros,
 )
-from autodiff.ops.trip import TRIP, Trip, container
+from autodiff.ops.trip import TRIP, Trip, check_memory, container
 from autodiff.ops.window import INT
 from autodiff.records import record
 
@@ -91,6 +91,7 @@ class Loop(Region):
         items: Sequence[Any] = ()
         if trip.kept:
             start = len(emitter().instrs)  # type: ignore[attr-defined]
+            check_memory(instr, [v.aval for v in trip.kept], trips)
             containers = [container(v.aval, trips) for v in trip.kept]
             loop(trip.keeping([c.aval for c in containers]), trips, [*state, *containers], consts, reverse=reverse)
             items = amend(instr, start).results[n:]

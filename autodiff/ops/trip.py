@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from autodiff.config import config
+from autodiff.errors import MemoryLimitError
 from autodiff.ir.aval import ArrayAval, StackAval
 from autodiff.ir.build import Builder, building, emitting_to, inline
-from autodiff.ir.core import Block, Literal, Operand, Value
+from autodiff.ir.core import Block, Instr, Literal, Operand, Value
 from autodiff.ops.arithmetic import identity
 from autodiff.ops.families import both, zeros_like
 from autodiff.ops.op import applied
@@ -26,6 +28,21 @@ def container(item: ArrayAval, trips: Any) -> Any:
         (made,) = applied(blank, (), {"aval": ArrayAval((int(count), *item.shape), item.dtype)})
         return made
     return empty_stack(trips, item=item)
+
+
+def check_memory(instr: Instr, items: Sequence[ArrayAval], trips: Any) -> None:
+    """Say what a loop would keep before it is allocated, where that is more than the setting allows."""
+    if not isinstance(trips, Literal):
+        return  # the kernel looks itself, while the loop runs
+    count: Any = trips.value
+    each = sum(a.size * a.dtype.itemsize for a in items)
+    if each * count > config.memory << 20:
+        raise MemoryLimitError(
+            f"the gradient of a loop of {count:,} trips keeps {each:,} bytes a trip, {each * count / 2**30:.1f} GiB in "
+            f"all: more than the {config.memory / 1024:.1f} GiB that one loop may take (AUTODIFF_MEMORY)",
+            'keep less: value_and_grad(..., checkpoint="auto"), or autodiff.checkpoint around the body',
+            instr.location,
+        )
 
 
 class Trip:

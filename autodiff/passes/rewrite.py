@@ -14,7 +14,7 @@ from typing import Any
 
 from autodiff.errors import InternalError
 from autodiff.ir.build import Builder, emitting_to, in_plain_values
-from autodiff.ir.core import Block, Instr, Operand, Value
+from autodiff.ir.core import Block, Instr, Operand, Value, blocks_of
 
 
 class Rewriter(Builder):
@@ -59,6 +59,20 @@ def rewrite(block: Block, rule: Rule) -> Block:
             for before, after in zip(instr.results, results, strict=True):
                 _replace(before, after, replaced)
         return new.block([replaced.get(r, r) for r in block.results])
+
+
+def inside(block: Block, changed: Callable[[Block], Block]) -> Block:
+    """The block with the blocks of its loops and branches changed."""
+    if not any(blocks_of(instr) for instr in block.instrs):
+        return block
+    return Block(block.params, [_with_blocks(i, changed) for i in block.instrs], block.results)
+
+
+def _with_blocks(instr: Instr, changed: Callable[[Block], Block]) -> Instr:
+    if not blocks_of(instr):
+        return instr
+    params = {k: changed(v) if isinstance(v, Block) else v for k, v in instr.params.items()}
+    return Instr(instr.op, instr.operands, params, instr.results, instr.location)
 
 
 def _replace(before: Any, after: Any, replaced: dict[Operand, Any]) -> None:

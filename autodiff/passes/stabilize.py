@@ -22,12 +22,12 @@ from autodiff.ir.core import Block, Instr, Literal
 from autodiff.ops.arithmetic import absolute, square
 from autodiff.ops.families import add, mul, neg
 from autodiff.ops.transcendental import exp, log, log1p, power, sigmoid, softplus, sqrt
-from autodiff.passes.rewrite import Rewriter, rewrite
+from autodiff.passes.rewrite import Rewriter, inside, rewrite
 
 
 def stabilize(block: Block) -> Block:
-    """The block with the spellings of the table replaced."""
-    return rewrite(block, _rule)
+    """The block with the spellings of the table replaced, in loops and branches too."""
+    return rewrite(inside(block, stabilize), _rule)
 
 
 def _rule(instr: Instr, operands: tuple[Any, ...], new: Rewriter) -> tuple[Any, ...] | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from autodiff.ir.core import Block, Instr, Literal, Operand, blocks_of
+from autodiff.ops.checkpoint import Checkpoint
 from autodiff.ops.cond import Cond
 from autodiff.ops.loop import Loop
 from autodiff.ops.while_loop import While
@@ -48,7 +49,7 @@ def _with_constants(block: Block) -> Block:
 def _settled(instr: Instr) -> tuple[Instr, dict[Operand, Any]]:
     """A loop whose state that never changes is a constant; and what the results for it are."""
     op: Any = instr.op
-    if isinstance(op, Cond):
+    if isinstance(op, Cond | Checkpoint):
         return instr, {}
     lead, n = int(isinstance(op, Loop)), instr.params["carry"]
     body: Block = instr.params["body"]
@@ -75,7 +76,9 @@ def _pruned(instr: Instr, live: set[Operand]) -> Instr:
         return _pruned_loop(instr, wanted, lead=1, blocks=("body",))
     if isinstance(op, While):
         return _pruned_loop(instr, wanted, lead=0, blocks=("test", "body"))
-    return _pruned_branch(instr, wanted)
+    if isinstance(op, Checkpoint):
+        return _pruned_branch(instr, wanted, lead=0, blocks=("body",))
+    return _pruned_branch(instr, wanted, lead=1, blocks=("then", "otherwise"))
 
 
 def _pruned_loop(instr: Instr, wanted: list[bool], lead: int, blocks: tuple[str, ...]) -> Instr:
@@ -118,23 +121,22 @@ def _results(instr: Instr, key: str, needed: set[int]) -> list[Any]:
     return [own.results[k] for k in sorted(needed)] if key == "body" else list(own.results)
 
 
-def _pruned_branch(instr: Instr, wanted: list[bool]) -> Instr:
+def _pruned_branch(instr: Instr, wanted: list[bool], lead: int, blocks: tuple[str, ...]) -> Instr:
     """The branch without results that nobody reads, and without operands that neither side reads."""
     params = dict(instr.params)
     keep = [k for k, flag in enumerate(wanted) if flag]
     sides = {}
-    for key in ("then", "otherwise"):
+    for key in blocks:
         own = instr.params[key]
         sides[key] = own, tuple(own.results[k] for k in keep)
-    read = {key: _read(own, results) for key, (own, results) in sides.items()}
-    used = [
-        k for k in range(len(instr.operands) - 1) if any(own.params[k] in read[key] for key, (own, _) in sides.items())
-    ]
-    if len(keep) == len(wanted) and len(used) == len(instr.operands) - 1:
+    reads = [(own.params, _read(own, results)) for own, results in sides.values()]
+    count = len(instr.operands) - lead
+    used = [k for k in range(count) if any(params_[k] in found for params_, found in reads)]
+    if len(keep) == len(wanted) and len(used) == count:
         return instr
     for key, (own, results) in sides.items():
         params[key] = without_dead_state(Block(tuple(own.params[k] for k in used), own.instrs, results))
-    operands = (instr.operands[0], *(instr.operands[1 + k] for k in used))
+    operands = (*instr.operands[:lead], *(instr.operands[lead + k] for k in used))
     return Instr(instr.op, operands, params, tuple(instr.results[k] for k in keep), instr.location)
 
 

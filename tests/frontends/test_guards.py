@@ -58,6 +58,7 @@ def traces(monkeypatch):
 @pytest.fixture(autouse=True)
 def _stable_again(monkeypatch):
     monkeypatch.setattr(guards_module, "_unstable", set())
+    monkeypatch.setattr(specialisations, "_warned", set())
 
 
 def on_tape(f, x):
@@ -326,6 +327,32 @@ def test_many_programs_of_one_line_are_warned_of_once(monkeypatch, traces):
     assert "np.where" in str(caught[0].message)
     assert is_unstable((__file__, line))
     assert not is_unstable((__file__, line - 1))
+
+
+def test_an_if_that_decides_in_ever_new_ways_becomes_part_of_the_program(tier, traces):
+    def gate(x, weight):
+        if x > 0:
+            y = x * weight
+        else:
+            y = 0.0 * x
+        return y
+
+    @ad.value_and_grad
+    def f(x):
+        return sum([gate(x[k], 2.0**k) for k in range(5)])
+
+    weights = 2.0 ** np.arange(5)
+    points = [np.where((n >> np.arange(5)) & 1, 1.5, -0.5) for n in range(32)]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for x in points * 2:
+            value, slope = f(x)
+            assert value == np.sum(np.maximum(x, 0.0) * weights)
+            np.testing.assert_array_equal(slope, np.where(x > 0, weights, 0.0))
+    assert [w.category for w in caught] == [RuntimeWarning]
+    assert len(traces) < 16
+    assert f._last.guards is None
+    assert "if: region" in f.explain()
 
 
 def test_eight_programs_are_not_warned_of(monkeypatch):
@@ -817,8 +844,8 @@ def test_explain_names_every_decision():
     assert "int(): guard" in text
     assert "decided on the value, 3" in text
     assert f"test_guards.py:{first - 2}: return np.tanh(x) if bool(x > 0) else x  # the gate" in text
-    assert "bool(): guard, decided by Python, checked at every call: Python decided on the value, True" in text
-    assert "bool(): guard, decided by Python, checked at every call: Python decided on the value, False" in text
+    assert "bool(): guard: Python decided on the value, True" in text
+    assert "bool(): guard: Python decided on the value, False" in text
     assert "one of" not in text
     assert "loop nests" in text or "no kernel" in text
     assert "one of 2 programs" in loss.explain(np.array([1.0, 1.0, 2.0]), 3)

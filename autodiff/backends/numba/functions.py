@@ -89,6 +89,21 @@ def integer_matmul(out: Any, a: Any, b: Any) -> None:
                     target[batch, i, p] += left[batch, i, j] * right[batch, j, p]
 
 
+def located(index: Any, size: Any, axis: Any) -> Any:
+    """An index counted from the start of its axis."""
+    place = index + size if index < 0 else index
+    if place < 0 or place >= size:
+        raise IndexError(f"index {index} is out of bounds for axis {axis} with size {size}")
+    return place
+
+
+def grown(stack: Any) -> Any:
+    """A stack with twice the room."""
+    found = np.empty((2 * stack.shape[0], *stack.shape[1:]), stack.dtype)
+    found[: stack.shape[0]] = stack
+    return found
+
+
 OWN: dict[str, Callable[..., Any]] = {
     f.__name__: f for f in (mod, maximum, minimum, fmax, fmin, logaddexp, integer_power, integer_fmod)
 }
@@ -119,6 +134,8 @@ PYTHON: dict[str, Any] = {
     "softplus": transcendental.softplus.numpy,
     **special.CALLED,
     "integer_matmul": integer_matmul,
+    "located": located,
+    "grown": grown,
     **HOSTED,
     **DTYPES,
 }

@@ -30,6 +30,7 @@ from autodiff.backends.numba.nest import (
 from autodiff.backends.numba.place import NoKernel, is_identity, window_map
 from autodiff.ir.aval import ArrayAval, StackAval
 from autodiff.ir.core import Block, Instr, Literal, Operand, Value
+from autodiff.ops.checkpoint import Checkpoint
 from autodiff.ops.cond import Cond
 from autodiff.ops.families import add
 from autodiff.ops.loop import Loop
@@ -72,6 +73,8 @@ def steps_of(fuser: Fuser, instr: Instr) -> list[Step]:
         return _stacked(fuser, instr)
     if isinstance(op, Written):
         return _written(fuser, instr)
+    if isinstance(op, Checkpoint):
+        return _inlined(fuser, instr)
     return _branch(fuser, instr) if isinstance(op, Cond) else _cycle(fuser, instr)
 
 
@@ -212,6 +215,19 @@ def _cycle(fuser: Fuser, instr: Instr) -> list[Step]:
 
 def _is_array(value: Operand) -> bool:
     return bool(value.aval.shape) and not isinstance(value.aval, StackAval)
+
+
+def _inlined(fuser: Fuser, instr: Instr) -> list[Step]:
+    """A block that runs once, where it stands."""
+    before: list[Step] = []
+    block = instr.params["body"]
+    given = {p: _given(fuser, o, before) for p, o in zip(block.params, instr.operands, strict=True)}
+    inner = Inner(fuser, block, given)
+    pairs = list(zip(block.results, instr.results, strict=True))
+    inner.finish([(r, fuser.memory[y]) for r, y in pairs if _is_array(y)])
+    scalars = [(inner.scalar(r), fuser.memory[y]) for r, y in pairs if not y.aval.shape]
+    named = LoopNest((), [Store(Access(out, ()), source) for source, out in scalars])
+    return [*before, *inner.steps, *([named] if scalars else [])]
 
 
 def _branch(fuser: Fuser, instr: Instr) -> list[Step]:

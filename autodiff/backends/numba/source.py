@@ -27,21 +27,30 @@ from dataclasses import dataclass
 import numpy as np
 
 from autodiff.backends.numba.fuse import LOOP_NAMES
+from autodiff.backends.numba.lives import roots_of
 from autodiff.backends.numba.nest import (
     Access,
     Accumulate,
     Alias,
+    Begin,
+    Branch,
     Buffer,
     Constant,
+    Cycle,
     Index,
     KernelPlan,
+    Locate,
     LoopNest,
     NativeCall,
     Order,
+    Reserve,
     Source,
     Statement,
+    Step,
     Store,
+    every_step,
 )
+from autodiff.backends.numba.source_regions import RegionSource, whole
 from autodiff.ir.aval import short_dtype
 from autodiff.ir.core import Instr
 from autodiff.ops.contraction import Matmul
@@ -65,8 +74,9 @@ def print_source(plan: KernelPlan, name: str = "kernel") -> str:
     lines = [f"def {name}({', '.join(arguments)}):"]
     lines += [f"    {size} = {origin}" for size, origin in found.items()]
     lines += [f"    {b.name} = {_allocation(b)}" for b in plan.allocated]
+    regions = RegionSource(lambda step: _step(step, regions), _loose, lambda b: _dtype(b.dtype), _aliases(plan))
     for step in plan.steps:
-        lines += [f"    {line}" for line in _step(step)]
+        lines += [f"    {line}" for line in _step(step, regions)]
     lines.append(f"    return {', '.join(b.name for b in plan.results)}")
     return "\n".join(lines) + "\n"
 
@@ -90,7 +100,23 @@ def _allocation(buffer: Buffer) -> str:
     return f"np.{'zeros' if buffer.zeroed else 'empty'}({shape}, {_dtype(buffer.dtype)})"
 
 
-def _step(step: LoopNest | NativeCall | Alias) -> list[str]:
+def _aliases(plan: KernelPlan) -> list[Alias]:
+    """The other names of arrays, each with whose it is."""
+    roots = roots_of(plan)
+    found = [s for s in every_step(plan.steps) if isinstance(s, Alias) and s.buffer.shape == s.base.shape]
+    return [Alias(a.buffer, roots[a.buffer]) for a in found]
+
+
+def _loose(source: Source) -> str:
+    """What is read outside of every nest."""
+    if isinstance(source, Constant):
+        return constant(source)
+    return source if isinstance(source, str) else whole(source)
+
+
+def _step(step: Step, regions: RegionSource) -> list[str]:
+    if isinstance(step, Cycle | Branch | Reserve | Begin | Locate):
+        return regions.step(step)
     if isinstance(step, LoopNest):
         return list(_NestPrinter(step).lines())
     if isinstance(step, Alias):

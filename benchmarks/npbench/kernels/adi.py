@@ -2,14 +2,14 @@
 
 import numpy as np
 
-TEST, BENCH = 6, 60
+TEST, BENCH = 12, 60
 DIFFERENTIATED = ("u",)
 WRITTEN = ("u",)
 ANALYTIC = True
 
 
 def initialize(n, rng):
-    return 3 if n < 20 else 20, n, rng.normal(size=(n, n))
+    return 10 if n < 20 else 20, n, rng.normal(size=(n, n))
 
 
 def kernel(TSTEPS, N, u):

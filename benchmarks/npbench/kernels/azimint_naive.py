@@ -2,14 +2,14 @@
 
 import numpy as np
 
-TEST, BENCH = 60, 20_000
+TEST, BENCH = 200, 20_000
 DIFFERENTIATED = ("data",)
 WRITTEN = ()
 ANALYTIC = False  # the result is of dtype float
 
 
 def initialize(n, rng):
-    return rng.uniform(size=n), rng.uniform(size=n), 4 if n < 1000 else 50
+    return rng.uniform(size=n), rng.uniform(size=n), 10 if n < 1000 else 50
 
 
 def kernel(data, radius, npt):

@@ -9,7 +9,7 @@ ANALYTIC = False  # b is of dtype float
 
 
 def initialize(n, rng):
-    ny, nx, nt, nit = (n, n + 1, 3, 2) if n < 20 else (n, n, 25, 5)
+    ny, nx, nt, nit = (n, n + 1, 10, 9) if n < 20 else (n, n, 25, 5)
     u, v, p = (0.1 * rng.normal(size=(ny, nx)) for _ in range(3))
     return nx, ny, nt, nit, u, v, 0.01 * 5 / n, 2.0 / (nx - 1), 2.0 / (ny - 1), p, 1.0, 0.1
 

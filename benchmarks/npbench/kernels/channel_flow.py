@@ -15,7 +15,7 @@ def initialize(n, rng):
     y = dy * np.arange(n)[:, None]
     u = 0.95 * y * (2.0 - y) * (1.0 + 0.02 * rng.normal(size=(n, n + 1)))  # near the end: about 20 steps
     v, p = (0.02 * rng.normal(size=u.shape) for _ in range(2))
-    return 2, u, v, 0.05, dx, dy, p, 1.0, 0.5, 1.0
+    return 9, u, v, 0.05, dx, dy, p, 1.0, 0.5, 1.0
 
 
 def build_up_b(rho, dt, dx, dy, u, v):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-TEST, BENCH = 5, 90
+TEST, BENCH = 10, 90
 DIFFERENTIATED = ("A",)
 WRITTEN = ("A",)
 ANALYTIC = True

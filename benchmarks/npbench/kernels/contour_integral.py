@@ -9,7 +9,7 @@ ANALYTIC = False  # of complex arguments; the sums of P0 and P1 are over a numbe
 
 
 def initialize(n, rng):
-    columns, slabs, points = n - 1, 2, 4 if n < 20 else 16
+    columns, slabs, points = n - 1, 2, 10 if n < 20 else 16
     angles = 2.0 * np.pi * (np.arange(points) + 0.3) / points
     radii = np.where(np.arange(points) % 2, 0.5, 2.0)
 

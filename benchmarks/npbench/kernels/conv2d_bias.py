@@ -2,7 +2,7 @@
 
 import numpy as np
 
-TEST, BENCH = 5, 32
+TEST, BENCH = 11, 32
 DIFFERENTIATED = ("input", "weights", "bias")
 WRITTEN = ()
 ANALYTIC = True

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-TEST, BENCH = 4, 80
+TEST, BENCH = 10, 80
 DIFFERENTIATED = ("float_n", "data")
 WRITTEN = ("data",)
 ANALYTIC = True

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-TEST, BENCH = 5, 160
+TEST, BENCH = 12, 160
 DIFFERENTIATED = ("alpha", "imgIn")
 WRITTEN = ()
 ANALYTIC = True

@@ -7,7 +7,7 @@ ANALYTIC = True
 
 
 def initialize(n, rng):
-    steps = 4 if n < 50 else 50
+    steps = 10 if n < 50 else 50
     return steps, *(rng.normal(size=(n, n + 1)) for _ in range(3)), rng.normal(size=steps)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-TEST, BENCH = 6, 100
+TEST, BENCH = 10, 100
 DIFFERENTIATED = ("path",)
 WRITTEN = ("path",)
 ANALYTIC = False

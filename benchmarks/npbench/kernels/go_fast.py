@@ -2,7 +2,7 @@
 
 import numpy as np
 
-TEST, BENCH = 6, 500
+TEST, BENCH = 12, 500
 DIFFERENTIATED = ("a",)
 WRITTEN = ()
 ANALYTIC = True

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-TEST, BENCH = 4, 60
+TEST, BENCH = 10, 60
 DIFFERENTIATED = ("A",)
 WRITTEN = ("A",)
 ANALYTIC = True

@@ -8,7 +8,7 @@ ANALYTIC = True
 
 def initialize(n, rng):
     shape = (n, n + 1, n + 2)
-    return 3 if n < 20 else 25, rng.normal(size=shape), rng.normal(size=shape)
+    return 11 if n < 20 else 25, rng.normal(size=shape), rng.normal(size=shape)
 
 
 def kernel(TSTEPS, A, B):

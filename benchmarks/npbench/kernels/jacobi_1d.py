@@ -7,7 +7,7 @@ ANALYTIC = True
 
 
 def initialize(n, rng):
-    return 4 if n < 100 else 200, rng.normal(size=n), rng.normal(size=n)
+    return 11 if n < 100 else 200, rng.normal(size=n), rng.normal(size=n)
 
 
 def kernel(TSTEPS, A, B):

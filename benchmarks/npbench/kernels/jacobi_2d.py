@@ -7,7 +7,7 @@ ANALYTIC = True
 
 
 def initialize(n, rng):
-    return 4 if n < 50 else 50, rng.normal(size=(n, n + 1)), rng.normal(size=(n, n + 1))
+    return 11 if n < 50 else 50, rng.normal(size=(n, n + 1)), rng.normal(size=(n, n + 1))
 
 
 def kernel(TSTEPS, A, B):

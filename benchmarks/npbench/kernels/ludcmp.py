@@ -2,7 +2,7 @@
 
 import numpy as np
 
-TEST, BENCH = 5, 80
+TEST, BENCH = 10, 80
 DIFFERENTIATED = ("A", "b")
 WRITTEN = ("A",)
 ANALYTIC = True

@@ -9,7 +9,7 @@ ANALYTIC = False
 
 
 def initialize(n, rng):
-    return -1.75, 0.25, -1.01, 1.03, n, n + 1, 4 if n < 50 else 20, 2.0
+    return -1.75, 0.25, -1.01, 1.03, n, n + 1, 9 if n < 50 else 20, 2.0
 
 
 def kernel(xmin, xmax, ymin, ymax, xn, yn, maxiter, horizon):

@@ -10,7 +10,7 @@ ANALYTIC = False  # the energies are of dtype float
 
 def initialize(n, rng):
     mass = rng.uniform(0.5, 1.5, size=(n, 1)) * 20.0 / n
-    return mass, rng.normal(size=(n, 3)), rng.normal(size=(n, 3)), n, 3 if n < 20 else 50, 0.01, 1.0, 0.1
+    return mass, rng.normal(size=(n, 3)), rng.normal(size=(n, 3)), n, 10 if n < 20 else 50, 0.01, 1.0, 0.1
 
 
 def getAcc(pos, mass, G, softening):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-TEST, BENCH = 4, 14
+TEST, BENCH = 9, 14
 DIFFERENTIATED = ("input", "conv1", "conv2", "conv3")
 WRITTEN = ()
 ANALYTIC = False

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-TEST, BENCH = 7, 2000
+TEST, BENCH = 12, 2000
 DIFFERENTIATED = ("A_val", "x")
 WRITTEN = ()
 ANALYTIC = True

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-TEST, BENCH = 3, 13
+TEST, BENCH = 4, 13
 DIFFERENTIATED = ("x",)
 WRITTEN = ("y",)
 ANALYTIC = False  # of complex arguments

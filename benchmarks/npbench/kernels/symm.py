@@ -2,7 +2,7 @@
 
 import numpy as np
 
-TEST, BENCH = 5, 70
+TEST, BENCH = 10, 70
 DIFFERENTIATED = ("alpha", "beta", "C", "A", "B")
 WRITTEN = ("C",)
 ANALYTIC = True

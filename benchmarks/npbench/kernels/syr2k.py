@@ -1,13 +1,13 @@
 """Symmetric rank-2k update of the lower triangle: C = alpha (A B^T + B A^T) + beta C."""
 
-TEST, BENCH = 5, 70
+TEST, BENCH = 10, 70
 DIFFERENTIATED = ("alpha", "beta", "C", "A", "B")
 WRITTEN = ("C",)
 ANALYTIC = True
 
 
 def initialize(n, rng):
-    return 1.5, 1.2, rng.normal(size=(n, n)), rng.normal(size=(n, n - 2)), rng.normal(size=(n, n - 2))
+    return 1.5, 1.2, rng.normal(size=(n, n)), rng.normal(size=(n, n - 1)), rng.normal(size=(n, n - 1))
 
 
 def kernel(alpha, beta, C, A, B):

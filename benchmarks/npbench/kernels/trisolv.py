@@ -2,7 +2,7 @@
 
 import numpy as np
 
-TEST, BENCH = 6, 400
+TEST, BENCH = 12, 400
 DIFFERENTIATED = ("L", "x", "b")
 WRITTEN = ("x",)
 ANALYTIC = True

@@ -12,7 +12,7 @@ BET_P = 0.5
 
 
 def initialize(n, rng):
-    shape = (n, n + 1, 4 if n < 20 else 60)
+    shape = (n, n + 1, 12 if n < 20 else 60)
     fields = [rng.normal(size=shape) for _ in range(4)]
     wcon = rng.uniform(-1.0, 1.0, size=(n + 1, *shape[1:]))
     return fields[0], fields[1], wcon, fields[2], fields[3], 3.0 / 2.0
