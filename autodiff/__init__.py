@@ -7,12 +7,9 @@ one fused forward-plus-backward kernel, compiled through LLVM and cached by grap
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from autodiff import errors
+from autodiff import api, errors
 from autodiff.api import (
     cache_info,
-    checkpoint,
-    cond,
-    fori_loop,
     grad,
     hessian,
     jacfwd,
@@ -20,15 +17,10 @@ from autodiff.api import (
     jacrev,
     jit,
     jvp,
-    map,
-    scan,
     stop_gradient,
-    switch,
-    unrolled,
     value_and_grad,
     vjp,
     vmap,
-    while_loop,
 )
 from autodiff.config import config
 from autodiff.coverage import coverage
@@ -39,6 +31,7 @@ from autodiff.runtime.threads import get_num_threads, set_num_threads
 
 if TYPE_CHECKING:
     from autodiff import data, linalg, math, nn, numpy, scipy, testing
+    from autodiff.api import checkpoint, cond, fori_loop, map, scan, switch, unrolled, while_loop
 
 __version__ = "0.1.0"
 
@@ -89,6 +82,9 @@ _LATER = frozenset({"data", "linalg", "math", "nn", "numpy", "scipy", "testing"}
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         return importlib.import_module(f"autodiff.{name}")
+    if name in api.CONTROL:
+        found = globals()[name] = getattr(api, name)
+        return found
     raise AttributeError(f"module 'autodiff' has no attribute {name!r}")
 
 

@@ -145,6 +145,10 @@ class ConcretizationError(AutodiffError, TypeError):
     """Python asked for the value of a traced array, which has none while it is traced."""
 
 
+class ControlFlowError(ConcretizationError):
+    """A loop or a branch on traced values that is written in a way that cannot be traced."""
+
+
 class LoopStateError(AutodiffError, TypeError):
     """The state of a loop changes its shape, its dtype or its structure from trip to trip."""
 
@@ -179,6 +183,10 @@ class LateWatchWarning(UserWarning):
 
 class UnrolledWarning(UserWarning):
     """A long loop could not be traced once: every trip became part of the program."""
+
+
+class UncheckedWarning(UserWarning):
+    """An `assert` or a `raise` in a loop on traced values cannot be checked."""
 
 
 class RandomStateWarning(UserWarning):

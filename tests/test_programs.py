@@ -11,7 +11,9 @@ drawn at random: each element counts. Second derivatives of the oracle are diffe
 """
 
 import builtins
+import contextlib
 import copy
+import dataclasses
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from programs.refused import REFUSED
 from programs.zoo import leaves, rebuilt
 
 import autodiff as ad
+from autodiff.errors import UnrolledWarning
 
 # What does not work, and why: a reason for each pair of a check and a program.
 FAILS: dict[tuple[str, str], str] = {}
@@ -48,6 +51,11 @@ def interpreted(no_kernels):
 def arguments(program):
     """Fresh ones, since some programs write into theirs."""
     return copy.deepcopy(program.arguments)
+
+
+def announced(program):
+    """A context in which a long loop is written out with a warning where the program says so, and nowhere else."""
+    return pytest.warns(UnrolledWarning) if program.unrolled else contextlib.nullcontext()
 
 
 def pairing(arrays, tangents):
@@ -97,13 +105,27 @@ def test_oracles_agree(program):
     np.testing.assert_allclose(rough, exact, rtol=1e-6, atol=1e-7)
 
 
+def elsewhere(program):
+    """The program at other arguments of the same types: its branches and numbers of trips may be others."""
+    pairs = zip(oracle.points(program), oracle.directions(program, 3), strict=True)
+    new = iter([type(x)(x + 0.02 * t) if np.ndim(x) == 0 else (x + 0.02 * t).astype(x.dtype) for x, t in pairs])
+    moved = [rebuilt(x, new) if k in program.wrt else x for k, x in enumerate(program.arguments)]
+    return dataclasses.replace(program, arguments=tuple(moved))
+
+
 def gradient_check(program):
     given = arguments(program)
-    value, gradient = ad.value_and_grad(program.function, argnums=program.wrt, static_argnums=program.static)(*given)
+    with announced(program):
+        function = ad.value_and_grad(program.function, argnums=program.wrt, static_argnums=program.static)
+        value, gradient = function(*given)
     check_value(value, program)
     check_gradient(leaves(gradient), program)
     for before, after in zip(leaves(list(program.arguments)), leaves(list(given)), strict=True):
         np.testing.assert_array_equal(before, after, "an argument was written to")
+    other = elsewhere(program)
+    value, gradient = function(*arguments(other))
+    check_value(value, other)
+    check_gradient(leaves(gradient), other)
 
 
 @some("gradient")
@@ -123,7 +145,8 @@ def second_check(program):
     def along_v(*given):
         return sum(np.sum(g * t) for g, t in zip(leaves(first(*given)), v, strict=True))
 
-    found = leaves(ad.grad(along_v, argnums=program.wrt, static_argnums=program.static)(*arguments(program)))
+    with announced(program):
+        found = leaves(ad.grad(along_v, argnums=program.wrt, static_argnums=program.static)(*arguments(program)))
     difference = abs(pairing(found, w) - oracle.second(program, v, w))
     assert difference <= max(1e-5, 100 * program.rtol) * (1.0 + size(found, w)), (found, oracle.second(program, v, w))
 
@@ -151,7 +174,8 @@ def forward_check(program):
             full[k] = x
         return program.function(*full)
 
-    value, slope = ad.jvp(function, tuple(given[k] for k in program.wrt), tuple(tangents))
+    with announced(program):
+        value, slope = ad.jvp(function, tuple(given[k] for k in program.wrt), tuple(tangents))
     check_value(value, program)
     expected = oracle.derivative(program, oracle.directions(program))
     np.testing.assert_allclose(slope, expected, rtol=100 * program.rtol, atol=100 * program.rtol)
@@ -186,7 +210,8 @@ def batched_check(program):
     new = iter([(x + s).astype(np.asarray(x).dtype) for x, s in zip(points, shifts, strict=True)])
     batch = [rebuilt(x, new) if k in program.wrt else x for k, x in enumerate(given)]
     axes = tuple(0 if k in program.wrt else None for k in range(len(given)))
-    found = ad.vmap(program.function, in_axes=axes, static_argnums=program.static)(*batch)
+    with announced(program):
+        found = ad.vmap(program.function, in_axes=axes, static_argnums=program.static)(*batch)
     other = float(program.function(*oracle.moved(program, [s[1] for s in shifts])))
     check_value(found[0], program)
     np.testing.assert_allclose(found[1], other, rtol=program.rtol, atol=program.rtol)

@@ -51,7 +51,7 @@ def test_a_record_is_frozen():
 
 def test_records_are_equal_when_they_are_one():
     point = Point(1.0)
-    assert point == point  # noqa: PLR0124
+    assert point == point
     assert point != Point(1.0)
     assert len({point, Point(1.0)}) == 2
 

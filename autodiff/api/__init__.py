@@ -6,10 +6,15 @@ arrays say float32, and compose: `grad(grad(f))`, `jit(grad(f))`, `vmap(grad(f))
 `grad(f)`.
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from autodiff.api.batching import vmap
-from autodiff.api.control import checkpoint, cond, fori_loop, map, scan, switch, unrolled, while_loop
 from autodiff.api.gradients import cache_info, grad, jit, jvp, stop_gradient, value_and_grad, vjp
 from autodiff.api.jacobians import hessian, jacfwd, jacobian, jacrev
+
+if TYPE_CHECKING:
+    from autodiff.api.control import checkpoint, cond, fori_loop, map, scan, switch, unrolled, while_loop
 
 __all__ = [
     "cache_info",
@@ -33,3 +38,13 @@ __all__ = [
     "vmap",
     "while_loop",
 ]
+
+# Imported when first asked for (PEP 562), with what they are made of.
+CONTROL = frozenset({"checkpoint", "cond", "fori_loop", "map", "scan", "switch", "unrolled", "while_loop"})
+
+
+def __getattr__(name: str) -> Any:
+    if name not in CONTROL:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(importlib.import_module(f"{__name__}.control"), name)
+    return found

@@ -89,6 +89,18 @@ class ArrayMethods(Operand):
     def imag(self) -> Any:
         return table.FUNCTIONS[np.imag](self)
 
+    # ---- what Python asks of numbers ------------------------------------------------------
+
+    def __round__(self, ndigits: Any = None) -> Any:
+        """To the next integer, as a Python int; to a number of digits, as an array."""
+        return int(table.FUNCTIONS[np.round](self)) if ndigits is None else table.FUNCTIONS[np.round](self, ndigits)
+
+    def __divmod__(self, other: Any) -> tuple[Any, Any]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
+        return other // self, other % self
+
     # ---- dispatch -----------------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:

@@ -17,26 +17,43 @@ Start with `for_` in `control_loops`.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable
 from typing import Any
 
+from autodiff.errors import ControlFlowError
 from autodiff.frontends.control_branch import if_
 from autodiff.frontends.control_calls import call, iterated, users
-from autodiff.frontends.control_logic import assert_, both, choose, compared, either, going, negated
+from autodiff.frontends.control_logic import assert_, both, choose, compared, either, going, negated, raising
 from autodiff.frontends.control_loops import for_, while_
-from autodiff.frontends.control_store import augmented, index, loaded, stored, updated
+from autodiff.frontends.control_store import augmented, index, item, loaded, stored, updated
 from autodiff.frontends.control_trips import Unrolled as unrolled
-from autodiff.frontends.syntax import install, rewritten
+from autodiff.frontends.syntax import GENERATORS, install, rewritten
 
 __all__ = [
     *("assert_", "augmented", "both", "call", "choose", "compared", "either", "for_", "going", "if_", "index"),
+    *("item", "raising"),
     *("iterated", "loaded", "negated", "stored", "traced_form", "unrolled", "updated", "users", "while_"),
 ]
 
 
 def traced_form(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function to trace in place of the user's."""
+    """The function to trace in place of the user's.
+
+    Raises
+    ------
+    ControlFlowError
+        For generators and asynchronous functions.
+    """
+    code = getattr(function, "__code__", None)
+    if code is not None and code.co_flags & GENERATORS:
+        kind = "a generator (`yield`)" if code.co_flags & inspect.CO_GENERATOR else "asynchronous (`async`)"
+        raise ControlFlowError(
+            f"{code.co_qualname} is {kind}: it cannot be traced",
+            "write a plain function that returns its results",
+            (code.co_filename, code.co_firstlineno),
+        )
     found = rewritten(function)
     return found if found is not function else lambda *args, **kwargs: call(function, *args, **kwargs)
 

@@ -16,7 +16,8 @@ from autodiff.errors import ConcretizationError, LoopStateError, user_location
 from autodiff.frontends import trees as optree
 from autodiff.frontends.control_carry import Unsettled, common_dtype, described, filler, of_type, same
 from autodiff.frontends.control_facts import Branch
-from autodiff.frontends.control_notes import NOWHERE, check_obstacles, decided, in_loop, reason
+from autodiff.frontends.control_depth import in_loop
+from autodiff.frontends.control_notes import NOWHERE, check_obstacles, decided, reason
 from autodiff.frontends.control_region import (
     Adoption,
     RegionBuilder,
@@ -34,6 +35,7 @@ from autodiff.frontends.control_store import promoted
 from autodiff.frontends.control_truth import as_bool, truth
 from autodiff.frontends.guards import is_unstable
 from autodiff.frontends.surface import storage
+from autodiff.frontends.syntax_jumps import CONTROL, VALUE
 from autodiff.frontends.tracer import Tracer
 from autodiff.ir.build import emitter, inline
 from autodiff.ir.core import Block
@@ -42,11 +44,12 @@ from autodiff.ops.families import Elementwise, cast
 
 Side = Callable[[], Any]
 ATTEMPTS = 50
+GOING = "going"  # what tests of jumps are called
 
 
 def decides(test: Tracer) -> bool:
     """Whether a traced test becomes part of the program, rather than a guard."""
-    return tracing() and (in_loop() or in_region() or test.hint == "going")
+    return tracing() and (in_loop() or in_region() or test.hint == GOING)
 
 
 def if_(test: Any, then: Side, otherwise: Side | None, facts: tuple[Any, ...]) -> None:
@@ -123,9 +126,11 @@ def branch(
 
 def _no_branch(cause: Exception) -> Exception:
     if isinstance(cause, Unsettled):
+        said = "what is returned (`return`)" if cause.label == VALUE else repr(cause.label)
         return LoopStateError(
-            f"{cause.label!r} is {cause.before} on one side of a branch on a traced value and {cause.after} on the other",
-            "give it one shape, dtype and structure on both sides",
+            f"{said} is {cause.before} on one side of a branch on a traced value and {cause.after} on the other",
+            "give it one shape, dtype and structure on both sides, and a value before",
+            cause.location,
         )
     if isinstance(cause, ConcretizationError | LoopStateError | AssertionError):
         return cause
@@ -295,6 +300,8 @@ class _Merge:
         return lambda outs: optree.tree_unflatten(spec, [leaf(outs) for leaf in leaves])
 
     def _one_sided(self, label: str, a: Any, b: Any) -> Callable[[list[Any]], Any]:
+        if not label.startswith(CONTROL):
+            raise Unsettled(label, described(a), described(b))
         leaves, spec = optree.tree_flatten(b if a is UNSET else a)
         made = [self.leaf(label, *((UNSET, x) if a is UNSET else (x, UNSET))) for x in leaves]
         return lambda outs: optree.tree_unflatten(spec, [leaf(outs) for leaf in made])

@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 
 from autodiff.frontends.array import ArrayMethods, holds_arrays
-from autodiff.frontends.control_notes import in_loop
+from autodiff.frontends.control_depth import in_loop
+from autodiff.frontends.control_lists import as_array
 from autodiff.frontends.control_region import in_region, tracing
 from autodiff.frontends.control_trips import Trips
 from autodiff.frontends.control_trips import iterated as known_trips
+from autodiff.frontends.surface import creation
 from autodiff.frontends.syntax import rewritten
 from autodiff.frontends.tracer import Tracer
 from autodiff.frontends.world import is_library_file
@@ -44,6 +46,8 @@ def call(function: Any, /, *args: Any, **kwargs: Any) -> Any:
         special = None
     if special is not None and tracing():
         return special(*args, **kwargs)
+    if args and isinstance(args[0], list | tuple) and tracing() and _is_numpys(function) and holds_arrays(args[0]):
+        return _of_list(function, args, kwargs)
     if kind is type:
         return _made(function, args, kwargs)
     inner = getattr(function, "py_func", None)
@@ -83,6 +87,17 @@ def iterated(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     return call(function, *args, **kwargs)
 
 
+def _is_numpys(function: Any) -> bool:
+    return getattr(np, getattr(function, "__name__", ""), None) is function
+
+
+def _of_list(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A function of NumPy's of a list with traced numbers in it, which NumPy would not hand on."""
+    if function in _SEQUENCES:
+        return function(*args, **kwargs)
+    return function(as_array(args[0]), *args[1:], **kwargs)
+
+
 # ---- built-ins of traced values --------------------------------------------------------------
 
 
@@ -113,6 +128,11 @@ def _sum(values: Any, /, start: Any = 0) -> Any:
     return sum(values, start)
 
 
+def _len(values: Any, /) -> Any:
+    """How many there are: a traced integer of x[:i]."""
+    return values.shape[0] if isinstance(values, Tracer) and values.ndim else len(values)
+
+
 def _converted(plain: Any, dtype: np.dtype) -> Callable[..., Any]:
     """`int`, `float` or `bool`: within loops a traced number stays traced."""
 
@@ -138,8 +158,25 @@ def _of_numpy(plain: Any, ours: Any) -> Callable[..., Any]:
     return take
 
 
+def _rounded(plain: Any, ours: Any) -> Callable[..., Any]:
+    """`math.floor` and kin, which give integers."""
+
+    def take(x: Any) -> Any:
+        return cast(ours(x), dtype=_INT) if _traced(x) else plain(x)
+
+    return take
+
+
+def _arange(*args: Any, **kwargs: Any) -> Any:
+    """`np.arange` of traced ends."""
+    if not args or len(args) > 4 or not _traced(*args, *kwargs.values()):
+        return np.arange(*args, **kwargs)
+    ends = (0, *args) if len(args) == 1 else args
+    return creation.arange(*ends, **kwargs)
+
+
 _MATH = """
-sin cos tan exp log1p expm1 sinh cosh tanh sqrt floor ceil trunc fabs hypot degrees radians copysign fmod
+sin cos tan exp log1p expm1 sinh cosh tanh sqrt fabs hypot degrees radians copysign fmod
 isnan isinf isfinite log2 log10 exp2 cbrt
 """
 _MATH_NAMES = {
@@ -175,7 +212,7 @@ def _array(plain: Any) -> Callable[..., Any]:
 
     def make(first: Any, *args: Any, **kwargs: Any) -> Any:
         if holds_arrays(first) and isinstance(first, list | tuple):
-            made = emitter().lift(first)
+            made = as_array(first)
             dtype = args[0] if args else kwargs.get("dtype")
             return made if dtype is None else made.astype(dtype)  # type: ignore[attr-defined]
         return plain(first, *args, **kwargs)
@@ -187,6 +224,7 @@ _SPECIAL: dict[Any, Callable[..., Any]] = {
     builtins.min: _extreme(min, np.minimum, np.min),
     builtins.max: _extreme(max, np.maximum, np.max),
     builtins.sum: _sum,
+    builtins.len: _len,
     builtins.int: _converted(int, _INT),
     builtins.float: _converted(float, _FLOAT),
     builtins.bool: _converted(bool, _BOOL),
@@ -196,7 +234,12 @@ _SPECIAL: dict[Any, Callable[..., Any]] = {
         if hasattr(math, a) and hasattr(np, b)
     },
     math.log: _log,
+    **{getattr(math, n): _rounded(getattr(math, n), getattr(np, n)) for n in ("floor", "ceil", "trunc")},
+    np.arange: _arange,
     **{f: _held(f) for f in (np.zeros, np.empty, np.ones, np.full)},
     **{f: _held(f) for f in (np.zeros_like, np.empty_like, np.ones_like, np.full_like)},
     **{f: _array(f) for f in (np.array, np.asarray)},
 }
+# These take a sequence of arrays, whose shapes may differ; the others take an array.
+_SEQUENCES = {np.concatenate, np.hstack, np.column_stack, np.dstack, np.block, np.broadcast_arrays, np.einsum, np.ix_}
+_SEQUENCES |= {np.meshgrid, np.select, np.choose, np.atleast_1d, np.atleast_2d, np.atleast_3d, np.where, np.vstack}

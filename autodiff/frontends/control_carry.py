@@ -31,9 +31,10 @@ _PYTHON: dict[str, Any] = {"i": 0, "f": 0.0, "c": 0j}
 class Unsettled(Exception):
     """A place changes its type from trip to trip."""
 
-    def __init__(self, label: str, before: str, after: str) -> None:
+    def __init__(self, label: str, before: str, after: str, location: tuple[str, int] | None = None) -> None:
         super().__init__(f"{label!r} is {before} before a trip and {after} after it")
         self.label, self.before, self.after = label, before, after
+        self.location = location  # the line that made what is there after it, if it is known
 
 
 def typed(x: Any) -> tuple[ArrayAval, bool]:
@@ -101,7 +102,7 @@ class Leaf:
         self.label = label
         self.value = value
         self.fixed = fixed
-        traced = isinstance(value, Tracer) and bool(value.aval.shape)
+        traced = not fixed and isinstance(value, Tracer) and bool(value.aval.shape)
         self.own = traced and value.home is emitter() and root(value) is value
         self.array = self.own and in_place
         self.param: Any = None
@@ -172,15 +173,15 @@ class Leaf:
 
     def _settle(self, operand: Any, weak: bool, builder: RegionBuilder) -> bool:
         aval = operand.aval
-        if aval.shape != self.aval.shape:
-            raise Unsettled(self.label, of_type(self.aval, self.weak), of_type(aval, weak))
         wanted = common_dtype(self.aval.dtype, self.weak, aval.dtype, weak)
+        # Python's numbers adapt; arrays and NumPy's numbers are of one dtype all the time.
+        adapts = (self.weak or wanted == self.aval.dtype) and (weak or wanted == aval.dtype)
+        if aval.shape != self.aval.shape or not adapts:
+            raise Unsettled(self.label, of_type(self.aval, self.weak), of_type(aval, weak), made_at(builder, operand))
         if wanted != self.aval.dtype:
             self.aval, self.weak = ArrayAval(aval.shape, wanted), self.weak and weak
             return False
         if aval.dtype != wanted:
-            if not weak and aval.dtype.kind not in "biu":
-                raise Unsettled(self.label, of_type(self.aval), of_type(aval))
             operand = cast(operand, dtype=wanted)
         self.result = operand
         if self.weak and not weak:
@@ -206,6 +207,11 @@ class Leaf:
             return self.value
         result.weak = self.weak
         return result
+
+
+def made_at(builder: RegionBuilder, operand: Any) -> tuple[str, int] | None:
+    """The user's line that computed a value of a region."""
+    return next((i.location for i in reversed(builder.instrs) if any(r is operand for r in i.results)), None)
 
 
 def _usual(builder: RegionBuilder) -> bool:

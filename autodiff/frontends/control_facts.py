@@ -30,6 +30,7 @@ class Loop:
     out : of these, the names that are read after the loop
     flags : names that say, when true, that the loop is left
     written : names of arrays that the body writes to by name
+    appended : names of lists that the body appends to, and uses in no other way
     """
 
     assigned: tuple[str, ...]
@@ -39,11 +40,12 @@ class Loop:
     written: tuple[str, ...]
     obstacles: Obstacles
     line: int
+    appended: tuple[str, ...] = ()
 
     @staticmethod
     @lru_cache(maxsize=4096)
     def of(facts: tuple[Any, ...]) -> Loop:
-        return Loop(*facts[:5], Obstacles(*facts[5]), facts[6])
+        return Loop(*facts[:5], Obstacles(*facts[5]), *facts[6:])
 
 
 @record

@@ -8,13 +8,15 @@ evaluated under a condition becomes a branch, unless evaluating it cannot fail.
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from autodiff.frontends.control_branch import chosen, decides, evaluated
-from autodiff.frontends.control_notes import decided
+from autodiff.errors import ConcretizationError, UncheckedWarning, user_location
+from autodiff.frontends.control_branch import GOING, chosen, decides, evaluated
+from autodiff.frontends.control_notes import NOWHERE, decided
 from autodiff.frontends.control_truth import as_bool, truth
 from autodiff.frontends.tracer import Tracer
 from autodiff.ir.build import emitter
@@ -103,6 +105,22 @@ def assert_(test: Any, message: Later) -> None:
         raise AssertionError(*(() if said is None else (said,)))
 
 
+def raising(flag: Any) -> bool:
+    """Whether a `raise` within a loop, or an `assert`, is done: outside of all loops Python decides on the value.
+
+    Where there is none (`vmap`) nothing can be raised, and a warning says so.
+    """
+    if not isinstance(flag, Tracer):
+        return bool(flag)
+    try:
+        return truth(flag)
+    except ConcretizationError:
+        file, line = user_location() or NOWHERE
+        message = "an `assert` or a `raise` in a loop is not checked here: whether it applies differs within the batch"
+        warnings.warn_explicit(message, UncheckedWarning, file, line)
+        return False
+
+
 def going(*flags: Any) -> Any:
     """Whether none of the flags of `break`, `continue` and `return` is set."""
     traced = [f for f in flags if isinstance(f, Tracer)]
@@ -113,13 +131,5 @@ def going(*flags: Any) -> Any:
     holds = logical_not(emitter().lift(traced[0]))
     for f in traced[1:]:
         holds = logical_and(holds, logical_not(f))
-    return _Jump.mark(holds)
-
-
-class _Jump:
-    """Marks a test that comes from a jump: it never becomes a guard."""
-
-    @staticmethod
-    def mark(holds: Any) -> Any:
-        holds.hint = holds.hint or "going"
-        return holds
+    holds.hint = GOING  # so that a branch on it is never a guard
+    return holds

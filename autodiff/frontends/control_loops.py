@@ -15,7 +15,9 @@ import numpy as np
 from autodiff.errors import ConcretizationError
 from autodiff.frontends.control_branch import branch
 from autodiff.frontends.control_carry import Leaf, Place, State, Unsettled
+from autodiff.frontends.control_depth import within_loop
 from autodiff.frontends.control_facts import Loop
+from autodiff.frontends.control_lists import Collected, Recorder, extend
 from autodiff.frontends.control_logic import as_bool, going, truth
 from autodiff.frontends.control_notes import (
     NoRegion,
@@ -24,7 +26,6 @@ from autodiff.frontends.control_notes import (
     reason,
     state_error,
     warn_unrolled,
-    within_loop,
 )
 from autodiff.frontends.control_region import (
     Adoption,
@@ -37,7 +38,7 @@ from autodiff.frontends.control_region import (
     tracing,
     tracing_region,
 )
-from autodiff.frontends.control_state import UNSET, Slot, Surroundings, Variable, cells_of
+from autodiff.frontends.control_state import UNSET, Grown, Slot, Surroundings, Variable, cells_of
 from autodiff.frontends.control_store import promoted
 from autodiff.frontends.control_trips import SHORT, Trips, Unrolled, trips_of
 from autodiff.frontends.tracer import Tracer
@@ -147,7 +148,7 @@ class _Region:
                 ignored = certain and not needed
                 places.append(Place(self._slot(name), needed, ignored, in_place=name in facts.written))
         places += [Place(slot, needed=True, ignored=False, in_place=False) for slot in self._found]
-        written = [(self._slot(n).get(), n) for n in facts.written if n in self._cells]
+        written = [(self._slot(n).get(), n) for n in facts.written if n in self._cells and n not in facts.assigned]
         bound = [(root(x), n) for x, n in written if isinstance(x, Tracer) and x.home is self._outer]
         return State(places, [*bound, *((a, a.hint or "an array") for a in self._arrays)])
 
@@ -203,7 +204,7 @@ class _Region:
     def _new_slots(self, state: State) -> bool:
         """Whether the body changed a place that is no part of the state; then it is from now on."""
         known = {p.slot.key() for p in state.places}
-        known |= {self._slot(n).key() for n in self._facts.assigned if n in self._cells}
+        known |= {self._slot(n).key() for n in (*self._facts.assigned, *self._facts.appended) if n in self._cells}
         new = [s for s in self._surroundings.changed() if s.key() not in known]
         self._found += new
         return bool(new)
@@ -222,6 +223,7 @@ class _For(_Region):
         super().__init__([body], body, facts, *trips.arrays())
         self._trips = trips
         self._known = isinstance(trips.count, int)
+        self._collected: list[Collected] = []
 
     def run(self, iterable: Any) -> None:
         traced = self._surroundings.traced or not self._known or bool(self._trips.arrays() and self._is_traced())
@@ -300,23 +302,39 @@ class _For(_Region):
 
     def _attempt(self, state: State, first: int) -> tuple[Any, bool]:
         def trip(builder: RegionBuilder, t: Tracer) -> bool | None:
+            recorders = self._record(builder)
             self._body(self._trips.at(t + first if first else t))
+            self._collected = [c for r in recorders for c in r.stack(t, self._trips.count - first)]
             return None if self._new_slots(state) else state.finish(builder)
 
         builder, (t,), settled = self._trace(state, trip, "t")
         return (None, False) if settled is None else ((builder, t), settled)
 
+    def _record(self, builder: RegionBuilder) -> list[Recorder]:
+        """Put recorders in place of the lists that are appended to."""
+        found = []
+        for name in self._facts.appended if self._known else ():
+            slot = self._slot(name) if name in self._cells else None
+            target = None if slot is None else slot.get()
+            if slot is not None and type(target) is list and id(target) not in self._surroundings.shared:
+                found.append(Recorder(name, target, builder))
+                slot.set(found[-1])
+        return found
+
     def _conclude(self, state: State, builder: RegionBuilder, t: Tracer, first: int) -> None:
         changing, constant = _changing(state)
         flags = [k for k, x in enumerate(changing) if x.label in self._facts.flags]
-        own = [t, *(x.param for x in (*changing, *constant))]
-        results: list[Any] = [x.result for x in changing]
+        collected = self._collected
+        if flags and collected:
+            raise NoRegion(Grown("a list"))
+        own = [t, *(x.param for x in changing), *(p for c in collected for p in c.params), *(x.param for x in constant)]
+        results: list[Any] = [*(x.result for x in changing), *(r for c in collected for r in c.results)]
         count = self._trips.count - first if first else self._trips.count
         if flags:
             with resumed(builder):
                 results = [builder.lift(t + 1), *results]
         (body,), captured = closed([(builder, own, results)])
-        init = [x.init() for x in changing]
+        init = [*(x.init() for x in changing), *(y for c in collected for y in c.init())]
         consts = [*(x.init() for x in constant), *captured]
         if not flags:
             outs = emit_loop(body, count, init, consts)
@@ -324,7 +342,9 @@ class _For(_Region):
             count = emitter().lift(np.int64(count) if isinstance(count, int) else count)
             test, body = _counting(body, 1 + len(init), [1 + k for k in flags])
             outs = emit_while(test, body, [np.int64(0), *init], [*consts, count])[1:]
-        state.conclude(dict(zip(changing, outs, strict=True)))
+        state.conclude(dict(zip(changing, outs, strict=False)))
+        if collected:
+            extend(collected, outs[len(changing) :], count)
 
 
 def _counting(body: Block, n: int, flags: Sequence[int]) -> tuple[Block, Block]:
@@ -345,7 +365,8 @@ class _While(_Region):
         self._test = test
 
     def run(self) -> None:
-        holds = self._test()
+        with within_loop():
+            holds = self._test()
         if isinstance(holds, Tracer):
             self._run_traced()
         elif holds and not (self._surroundings.traced and self._emitted()):

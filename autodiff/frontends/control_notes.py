@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from autodiff.errors import ConcretizationError, LoopStateError, UnrolledWarning, user_location
+from autodiff.errors import ControlFlowError, LoopStateError, UnrolledWarning, user_location
 from autodiff.frontends.control_carry import Unsettled
 from autodiff.frontends.control_facts import Obstacles
 from autodiff.frontends.control_state import Grown
@@ -16,28 +13,6 @@ from autodiff.frontends.decision import Decision, Kind
 from autodiff.ir.build import emitter
 
 NOWHERE = ("<unknown>", 0)
-
-
-class _Depth(threading.local):
-    def __init__(self) -> None:
-        self.loops = 0
-
-
-_depth = _Depth()
-
-
-@contextmanager
-def within_loop() -> Iterator[None]:
-    """A trip of a loop that Python runs while tracing: branches in it do not become guards, one for every trip."""
-    _depth.loops += 1
-    try:
-        yield
-    finally:
-        _depth.loops -= 1
-
-
-def in_loop() -> bool:
-    return _depth.loops > 0
 
 
 def decided(kind: Kind, what: str, why: str) -> None:
@@ -72,11 +47,12 @@ def state_error(error: Exception, what: str) -> Exception:
             f"{error.label!r} is {error.before} before a trip of the {what} and {error.after} after it",
             "keep shape and dtype from trip to trip: make the array as large as it gets before the loop, convert "
             "with .astype, or begin with a value of the final type",
+            error.location,
         )
     if isinstance(error, Grown):
         return LoopStateError(
-            f"{error.args[0] or 'a container'!r} gets more or fewer entries in a trip of a {what} whose number of "
-            "trips is traced",
+            f"{error.args[0] or 'a container'!r} gets more or fewer entries in a trip (append, pop, ...) of a {what} that "
+            "cannot be unrolled",
             "write into an array that is made before the loop: out[k] = v",
         )
     return error
@@ -87,19 +63,19 @@ def check_obstacles(obstacles: Obstacles, what: str) -> None:
 
     Raises
     ------
-    ConcretizationError
+    ControlFlowError
         With `try` around or inside, or an assignment to a global.
     """
     if obstacles.try_around or obstacles.try_inside:
         where = f"around it, at line {obstacles.try_around}" if obstacles.try_around else ""
         where = where or f"inside of it, at line {obstacles.try_inside}"
-        raise ConcretizationError(
+        raise ControlFlowError(
             f"a {what} on traced values has a `try` {where}: exceptions are raised while the function is traced, not "
             "when it runs",
             "take the `try` out of the decorated function, or choose with np.where",
         )
     if obstacles.globals:
-        raise ConcretizationError(
+        raise ControlFlowError(
             f"a {what} on traced values assigns the global {obstacles.globals[0]!r}",
             "return the value instead",
         )

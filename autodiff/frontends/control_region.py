@@ -197,7 +197,7 @@ def tracing() -> bool:
 def is_number(x: Any) -> bool:
     """Whether a leaf of the state is something to compute with."""
     if isinstance(x, Tracer):
-        return True
+        return hasattr(x, "aval")  # one whose shape depends on values has none
     if isinstance(x, np.ndarray | np.generic):
         return x.dtype.kind in "fiubc"
     return isinstance(x, bool | int | float | complex) or hasattr(x, "aval")

@@ -127,12 +127,15 @@ class Surroundings:
         self._cells: dict[int, tuple[Variable, Any]] = {}
         self._containers: dict[int, tuple[str, Any, Any]] = {}
         self._seen: dict[int, Any] = {}
+        self.shared: set[int] = set()  # ids of containers that are found by several ways
         stack: list[tuple[str, Any]] = [("", f) for f in functions] + [("", x) for x in others]
         while stack and len(self._seen) < LIMIT:
             label, value = stack.pop()
             if isinstance(value, ArrayMethods):
                 self.traced = True
-            elif not isinstance(value, _PLAIN) and id(value) not in self._seen:
+            elif id(value) in self._seen:
+                self.shared.add(id(value))
+            elif not isinstance(value, _PLAIN):
                 self._seen[id(value)] = value
                 stack += self._within(label, value)
 

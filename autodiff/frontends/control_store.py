@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from autodiff.errors import DTypeError
-from autodiff.frontends.array import ArrayMethods, holds_arrays
-from autodiff.frontends.control_region import tracing
+from autodiff.frontends import trees as optree
+from autodiff.frontends.array import ArrayMethods, holds_arrays, stacked
+from autodiff.frontends.control_carry import typed
+from autodiff.frontends.control_depth import in_loop
+from autodiff.frontends.control_region import RegionBuilder, in_region, is_number, tracing
 from autodiff.frontends.surface.storage import copied
-from autodiff.ir.build import emitter
+from autodiff.frontends.tracer import Tracer
+from autodiff.ir.build import emitter, emitting_to
 from autodiff.ops.arithmetic import identity
 
 OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
@@ -45,6 +49,47 @@ class _Index:
 
 
 index = _Index()
+
+
+def item(x: Any, at: Any) -> Any:
+    """`x[at]`; a plain array, or a list of arrays that are alike, may be read at a traced position."""
+    if type(x) is np.ndarray and x.dtype.kind in "fiubc" and tracing() and _traced(at):
+        return emitter().lift(x)[at]  # type: ignore[index]
+    if isinstance(x, list | tuple) and isinstance(at, Tracer) and (in_loop() or in_region()):
+        stack = stacked_items(x)
+        if stack is not None:
+            return optree.tree_map(lambda leaf: leaf[at], stack)
+    return x[at]
+
+
+def stacked_items(items: Sequence[Any]) -> Any:
+    """Items of one structure and of equal types as one item with an axis in front; None when they are not that."""
+    flat = [optree.tree_flatten(v) for v in items]
+    if not flat or any(spec != flat[0][1] for _, spec in flat):
+        return None
+    columns = list(zip(*(leaves for leaves, _ in flat), strict=True))
+    if not all(map(is_number, (x for column in columns for x in column))):
+        return None
+    types = [{(typed(x)[0], typed(x)[1]) for x in column} for column in columns]
+    if not columns or any(len(found) > 1 for found in types):
+        return None
+    stacks = []
+    for column, ((_, weak),) in zip(columns, types, strict=True):
+        with emitting_to(_home(column)):
+            stack = stacked(list(column))
+        if isinstance(stack, Tracer):
+            stack.weak = weak
+        stacks.append(stack)
+    return optree.tree_unflatten(flat[0][1], stacks)
+
+
+def _home(column: Sequence[Any]) -> Any:
+    """The outermost trace that knows all of some values: what is stacked there is not stacked in every trip."""
+    found: Any = emitter()
+    homes = {id(x.home) for x in column if isinstance(x, Tracer)}
+    while isinstance(found, RegionBuilder) and id(found) not in homes:
+        found = found.outer
+    return found
 
 
 def stored(value: Any, array: Any, at: Any, own: bool) -> Any:

@@ -157,7 +157,7 @@ def trips_of(x: Any) -> Trips | None:
         return x
     if isinstance(x, range):
         return Range(x.start, x.stop, x.step)
-    if isinstance(x, ArrayMethods) and x.aval.shape:
+    if isinstance(x, ArrayMethods) and x.ndim:
         return Rows(x)
     if type(x) is np.ndarray and x.ndim and x.dtype.kind in "fiubc":
         return Rows(x)

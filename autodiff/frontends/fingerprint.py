@@ -94,9 +94,7 @@ def _weights() -> tuple[np.ndarray, np.ndarray]:
     import random  # Python's: numpy.random takes 10 ms to import
 
     generator = random.Random(0)
-    first, second = (
-        np.array([generator.getrandbits(64) | 1 for _ in range(_BLOCK // 8)], np.uint64) for _ in range(2)
-    )
+    first, second = (np.array([generator.getrandbits(64) | 1 for _ in range(_BLOCK // 8)], np.uint64) for _ in range(2))
     return first, second
 
 

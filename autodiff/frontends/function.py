@@ -18,16 +18,17 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from autodiff import frontends  # `frontends.control` is imported when it is needed
 from autodiff.errors import ArgumentError, DTypeError, user_location
 from autodiff.frontends import callers, tapes
 from autodiff.frontends import trees as optree
 from autodiff.frontends.array import ArrayMethods
 from autodiff.frontends.call import Call, Parameters, Self
-from autodiff.frontends.control import traced_form
 from autodiff.frontends.explain import explained
 from autodiff.frontends.fingerprint import Fingerprint
 from autodiff.frontends.guards import Guards
 from autodiff.frontends.questions import Concrete, Enclosed, Questions
+from autodiff.frontends.ragged import Ragged
 from autodiff.frontends.random_state import RandomStates
 from autodiff.frontends.selection import Selection
 from autodiff.frontends.shortcut import Shortcut, current, shortcut
@@ -46,6 +47,7 @@ CHAIN_LIMIT = 4  # short cuts, of other shapes for example, that are tried one a
 FORM_LIMIT = 8  # short cuts kept per trace: orders in which arguments are given by name
 
 TraceBuilder.selection = Selection  # what x[mask] is; defined in terms of tracers, which cannot know it
+TraceBuilder.ragged = Ragged  # what x[:i] is, likewise
 
 
 class Function:
@@ -259,7 +261,7 @@ class Function:
 
         def run(*tracers: Tracer) -> Sequence[Any]:
             args, kwargs = call.rebuild(tracers)
-            result = traced_form(self.__wrapped__)(*args, **kwargs)
+            result = frontends.control.traced_form(self.__wrapped__)(*args, **kwargs)
             leaves, spec = optree.tree_flatten(result)
             found.append(spec)
             return [checked_result(leaf, k, spec, self.name) for k, leaf in enumerate(leaves)]

@@ -13,7 +13,7 @@ kernels say, one that fits by what NumPy says is as good.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,8 +26,11 @@ from autodiff.ir.build import building, continuing, inline
 from autodiff.ir.core import Block, Instr, Literal, Value
 from autodiff.ops.families import cast, not_equal
 from autodiff.ops.loop import loop_op
+from autodiff.ops.region import Region
 from autodiff.ops.while_loop import while_op
+from autodiff.passes.pipeline import optimize
 from autodiff.records import record
+from autodiff.runtime.tiers import Program
 
 INT64 = np.dtype(np.int64)
 EXACT = 2.0**53  # floats below are integers that an int64 holds
@@ -62,7 +65,7 @@ class Guards:
         self.has_floats = any(isinstance(a, float | complex) for a in self.answers)
         self.block, self.places = _program(guards, params, instrs)
         self.come_first = _may_take_long(instrs)
-        self._interpreter: Interpreter | None = None
+        self._run: Callable[..., tuple[Any, ...]] | None = None
 
     def __len__(self) -> int:
         return len(self.guards)
@@ -79,9 +82,9 @@ class Guards:
 
     def by_numpy(self, args: Sequence[Any]) -> tuple[Any, ...] | None:
         """The values for these arguments of the program; None when they cannot be computed at all."""
-        self._interpreter = self._interpreter or Interpreter(self.block)
+        self._run = self._run or prepared(self.block)
         try:
-            return self._interpreter(*[args[k] for k in self.places])
+            return self._run(*[args[k] for k in self.places])
         except Exception:  # an index out of range, say: they are not the arguments it was recorded with
             return None
 
@@ -89,6 +92,12 @@ class Guards:
         """These are the kernel's values where the guards hold: remember how it rounds."""
         pairs = zip(self.answers, values, strict=True)
         self.expected = tuple([v if isinstance(a, float | complex) else a for a, v in pairs])
+
+
+def prepared(block: Block) -> Callable[..., tuple[Any, ...]]:
+    """A block ready to be run: by NumPy, or as a kernel if it has loops, for which Python would take too long."""
+    loops = any(isinstance(i.op, Region) for i in block.instrs)
+    return Program(optimize(block)) if loops else Interpreter(block)
 
 
 def first_miss(values: Sequence[Any], expected: Sequence[Any]) -> int | None:

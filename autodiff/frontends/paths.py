@@ -22,7 +22,7 @@ from autodiff.passes.generalize import KEPT, is_kept
 
 # Steps of all paths together. A program whose recordings are never the same (batches of ever other sizes) would fill
 # the memory: then the tree is forgotten, and grows anew from what is recorded.
-LIMIT = 100_000
+LIMIT = 30_000  # about a kilobyte each
 SAME = "same"  # in a key: the second operand is the first one, and new
 PLAIN = "number"  # in a key: a float that is an input
 

@@ -21,12 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.backends.interpreter import run
 from autodiff.errors import PathBreakWarning, user_location
 from autodiff.frontends.array import ArrayMethods
 from autodiff.frontends.asking import Kind, function_called, statement
 from autodiff.frontends.decision import Decision
-from autodiff.frontends.guards import Guard
+from autodiff.frontends.guards import Guard, prepared
 from autodiff.frontends.surface.storage import held
 from autodiff.ir.build import emitting_to, inline
 from autodiff.ir.core import Block, Instr, Literal
@@ -61,9 +60,7 @@ class Questions:
         self.builder = builder
         self._given = given
         self._found: dict[Any, Any] = {}
-        self._producers: dict[Any, Instr] = {}
-        self._read = 0  # instructions of the trace whose results are listed in `_producers`
-        self._places: dict[Any, int] = {}
+        self._places: dict[Any, int] = {}  # the numbers of the parameters
         # What derivatives reach; parameters are all there before the first question is asked.
         self._sloped: set[Any] = {builder.params[k] for k in differentiated}
 
@@ -107,31 +104,26 @@ class Questions:
 
     def _missing(self, x: Any) -> list[Instr]:
         """The instructions still to be run for `x`, in an order that works."""
-        self._catch_up()
+        for k in range(len(self._places), len(self.builder.params)):
+            self._places[self.builder.params[k]] = k
         order: dict[Instr, None] = {}
         stack: list[tuple[Any, bool]] = [(x, False)]
         while stack:
             value, ready = stack.pop()
             if value in self._found or type(value) is Literal:
                 continue
-            instr = self._producers.get(value)
-            if instr is None:
+            if value in self._places:
                 self._found[value] = self._known_parameter(self._places[value])
-            elif ready:
+                continue
+            instr = self.builder.producer(value) or self.builder.producer_anew(value)
+            if instr is None:
+                raise Unknown("its computation was taken back")
+            if ready:
                 order[instr] = None
             elif instr not in order:
                 stack.append((value, True))
                 stack += [(o, False) for o in instr.operands]
         return list(order)
-
-    def _catch_up(self) -> None:
-        """List what was traced since the last question."""
-        instrs, params = self.builder.instrs, self.builder.params
-        for instr in instrs[self._read :]:
-            self._producers.update(dict.fromkeys(instr.results, instr))
-        self._read = len(instrs)
-        for k in range(len(self._places), len(params)):
-            self._places[params[k]] = k
 
     def _note(self, instrs: list[Instr]) -> None:
         """Follow through instructions which values a derivative reaches."""
@@ -194,7 +186,7 @@ class Concrete(Questions):
         return _value(found, self.builder.params[k].hint)
 
     def _run(self, block: Block, args: list[Any]) -> Sequence[Any]:
-        return run(block, args)
+        return prepared(block)(*args)
 
     def _note(self, instrs: list[Instr]) -> None:
         super()._note(instrs)

@@ -146,9 +146,7 @@ def pending(last: Instr) -> list[Instr]:
     return list(found)
 
 
-def gradients(
-    recording: Any, targets: Sequence[Any], cotangents: Sequence[Any], sources: Sequence[Any]
-) -> list[Any]:
+def gradients(recording: Any, targets: Sequence[Any], cotangents: Sequence[Any], sources: Sequence[Any]) -> list[Any]:
     """Cotangents of `sources` as arrays, None where unconnected; settles the targets' values.
 
     `recording` is a tape's; `cotangents` holds an array per target, or None for ones.

@@ -18,6 +18,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from autodiff.frontends.codes import ORIGINALS
 from autodiff.frontends.syntax_jumps import CONTROL
 from autodiff.frontends.syntax_source import Definition, Missing, definition
 from autodiff.frontends.syntax_statements import rewrite
@@ -25,9 +26,8 @@ from autodiff.frontends.syntax_statements import rewrite
 _Code = types.CodeType
 _forms: dict[tuple[_Code, str], _Code | None] = {}
 _reasons: dict[tuple[_Code, str], str] = {}
-_originals: dict[_Code, _Code] = {}  # the code that the user wrote, by the code that runs in its place
 _NAME = f"{CONTROL}function"
-_GENERATORS = 0x20 | 0x80 | 0x200  # CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR
+GENERATORS = 0x20 | 0x80 | 0x200  # CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR
 
 
 class _Hook:
@@ -58,11 +58,6 @@ def rewritten(function: Callable[..., Any]) -> Callable[..., Any]:
     return made
 
 
-def original(code: _Code) -> _Code:
-    """The code that the user wrote, given what runs in its place."""
-    return _originals.get(code, code)
-
-
 def why_not(code: _Code) -> str:
     """Why the function of this code was not rewritten; "" when it was, or was not tried."""
     return _reasons.get((code, code.co_filename), "")
@@ -72,7 +67,7 @@ def _form(code: _Code) -> _Code | None:
     """The rewritten code, None when there is none."""
     key = code, code.co_filename
     if key not in _forms:
-        if code in _originals:  # a function within one that was rewritten
+        if code in ORIGINALS:  # a function within one that was rewritten
             return None
         try:
             _forms[key] = _compiled(code)
@@ -82,7 +77,7 @@ def _form(code: _Code) -> _Code | None:
 
 
 def _compiled(code: _Code) -> _Code:
-    if code.co_flags & _GENERATORS:
+    if code.co_flags & GENERATORS:
         raise Missing("it is a generator" if code.co_flags & 0x20 else "it is asynchronous")
     found = definition(code)
     node = _as_statement(copy.deepcopy(found))
@@ -139,7 +134,7 @@ def _remember(code: _Code, made: _Code) -> None:
     stack = [(made, code)]
     while stack:
         new, old = stack.pop()
-        _originals[new] = old
+        ORIGINALS[new] = old
         for inner in (c for c in new.co_consts if isinstance(c, _Code)):
             stack.append((inner, nested.get((inner.co_name, inner.co_firstlineno), old)))
 

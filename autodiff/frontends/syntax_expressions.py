@@ -5,6 +5,7 @@
     a and b, a or b  ad__.both(a, lambda: b), ad__.either(a, lambda: b)
     not a            ad__.negated(a)
     a < b < c        ad__.compared(a, "<", lambda: b, "<", lambda: c)
+    a[i]             ad__.item(a, ad__.index[i])
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from autodiff.frontends.syntax_jumps import control, name
+from autodiff.frontends.syntax_jumps import CONTROL, control, name
 
 # Functions that look at the frame they are called from.
 FRAME_FUNCTIONS = {"locals", "globals", "vars", "dir", "eval", "exec", "super", "breakpoint"}
@@ -29,6 +30,8 @@ COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.In: "in",
     ast.NotIn: "not in",
 }
+# What an index is made of when it cannot be traced.
+_KNOWN = (ast.Constant, ast.Slice, ast.Tuple, ast.UnaryOp, ast.USub, ast.expr_context)
 _BINDS = (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom)
 
 
@@ -36,6 +39,11 @@ def later(value: ast.expr) -> ast.Lambda:
     """An expression that is evaluated when asked for."""
     arguments = ast.arguments([], [], None, [], [], None, [])
     return ast.Lambda(arguments, value)
+
+
+def quoted(index: ast.expr) -> ast.expr:
+    """What stands between the brackets, as a value."""
+    return ast.Subscript(ast.Attribute(name(CONTROL), "index", ast.Load()), index, ast.Load())
 
 
 def _binds(*nodes: ast.AST) -> bool:
@@ -133,6 +141,15 @@ class Expressions(ast.NodeTransformer):
         for op, right in zip(node.ops, node.comparators, strict=True):
             parts += [ast.Constant(COMPARISONS[type(op)]), later(right)]
         return control("compared", node.left, *parts)
+
+    # ---- reading --------------------------------------------------------------------------
+
+    def visit_Subscript(self, node: ast.Subscript) -> Any:
+        known = all(isinstance(n, _KNOWN) for n in ast.walk(node.slice))
+        self.generic_visit(node)
+        if known or not isinstance(node.ctx, ast.Load):
+            return node
+        return control("item", node.value, quoted(node.slice))
 
     # ---- what stays as it is --------------------------------------------------------------
 

@@ -7,6 +7,9 @@ Where a branch ends in a jump, what follows the branch moves into its other side
 
 Where only some paths through a statement jump, a flag says whether one was taken, and what follows is done under
 `if going(flag)`. Loops are left through their flags. Afterwards no jump is left but one `return` at the end.
+
+A `raise` within a loop is a jump as well: it leaves all loops, and is done behind the outermost. There Python can
+decide whether it is. `assert test` within a loop is `if not test: raise AssertionError`.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from collections.abc import Sequence
 CONTROL = "ad__"  # what rewritten code calls `frontends/control.py`, and how all names made here begin
 VALUE, RETURNED = f"{CONTROL}value", f"{CONTROL}returned"
 Exits = frozenset[str]
-NEXT, RETURN, BREAK, CONTINUE = "next", "return", "break", "continue"
+NEXT, RETURN, BREAK, CONTINUE, RAISE = "next", "return", "break", "continue", "raise "
 
 
 def exits(statements: Sequence[ast.stmt]) -> Exits:
@@ -40,11 +43,11 @@ def _exits(node: ast.stmt) -> Exits:
         case ast.Continue():
             return frozenset({CONTINUE})
         case ast.Raise():
-            return frozenset()
+            return frozenset({_raising(node)} if hasattr(node, "ad_flag") else ())
         case ast.If():
             return exits(node.body) | exits(node.orelse)
         case ast.For() | ast.While() | ast.AsyncFor():
-            return (exits(node.body) & {RETURN}) | exits(node.orelse) | {NEXT}
+            return (exits(node.body) - {NEXT, BREAK, CONTINUE}) | exits(node.orelse) | {NEXT}
         case ast.With() | ast.AsyncWith():
             return exits(node.body)
         case ast.Try() | ast.TryStar():
@@ -53,6 +56,11 @@ def _exits(node: ast.stmt) -> Exits:
         case ast.Match():
             return frozenset({NEXT}).union(*(exits(case.body) for case in node.cases))
     return frozenset({NEXT})
+
+
+def _raising(node: ast.Raise) -> str:
+    """The jump that a `raise` within a loop is: each has a flag of its own."""
+    return f"{RAISE}{node.ad_flag}"  # type: ignore[attr-defined]
 
 
 def name(identifier: str, store: bool = False) -> ast.Name:
@@ -70,6 +78,7 @@ def assign(identifier: str, value: ast.expr, place: ast.AST) -> ast.stmt:
 
 def without_jumps(body: list[ast.stmt]) -> list[ast.stmt]:
     """The body of a function in which at most the last statement is a jump."""
+    _mark_raises(body)
     early, last = (body[:-1], body[-1:]) if isinstance(body[-1], ast.Return) else (body, [])
     if RETURN not in exits(early):
         return [*_Lowering().block(early), *last] if early else last
@@ -80,14 +89,44 @@ def without_jumps(body: list[ast.stmt]) -> list[ast.stmt]:
     return [start, *_Lowering().block(body), end]
 
 
+def _mark_raises(body: Sequence[ast.stmt]) -> None:
+    """Give every `raise` and `assert` within a loop a flag, unless there is a `try` that may catch it."""
+    stack: list[tuple[ast.AST, bool]] = [(s, False) for s in body]
+    count = 0
+    while stack:
+        node, inside = stack.pop()
+        if isinstance(node, ast.Try | ast.TryStar | ast.With | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        inside = inside or isinstance(node, ast.For | ast.While)
+        for field in ("body", "orelse"):
+            listed = getattr(node, field, None)
+            if inside and isinstance(listed, list):
+                setattr(node, field, [_as_raise(s) for s in listed])
+        if inside and isinstance(node, ast.Raise) and node.exc is not None:
+            count += 1
+            node.ad_flag = f"{CONTROL}raised_{count}"  # type: ignore[attr-defined]
+        stack += [(child, inside) for child in ast.iter_child_nodes(node)]
+
+
+def _as_raise(node: ast.stmt) -> ast.stmt:
+    if not isinstance(node, ast.Assert):
+        return node
+    error = ast.Call(name("AssertionError"), [node.msg] if node.msg else [], [])
+    made = ast.If(ast.UnaryOp(ast.Not(), node.test), [ast.Raise(error, None)], [])
+    return ast.fix_missing_locations(ast.copy_location(made, node))
+
+
 class _Lowering:
     """Statements without jumps; `_loop` is the number of the innermost loop."""
 
     def __init__(self) -> None:
         self._loop = 0
         self._loops = 0
+        self._raises: dict[str, ast.Raise] = {}  # by flag
 
     def _flag(self, jump: str) -> str:
+        if jump.startswith(RAISE):
+            return jump.removeprefix(RAISE)
         return RETURNED if jump == RETURN else f"{CONTROL}{jump}_{self._loop}"
 
     def _going(self, jumps: Exits, body: list[ast.stmt], place: ast.stmt) -> ast.stmt:
@@ -129,6 +168,9 @@ class _Lowering:
             case ast.Break() | ast.Continue():
                 jump = BREAK if isinstance(node, ast.Break) else CONTINUE
                 return [assign(self._flag(jump), ast.Constant(True), node)]
+            case ast.Raise() if hasattr(node, "ad_flag"):
+                self._raises[node.ad_flag] = node
+                return [assign(node.ad_flag, ast.Constant(True), node)]
             case ast.If():
                 node.body, node.orelse = self.block(node.body), self.block(node.orelse) if node.orelse else []
             case ast.For() | ast.While():
@@ -168,7 +210,8 @@ class _Lowering:
             body = [assign(self._flag(CONTINUE), ast.Constant(False), place), *body]
         if BREAK in ways:
             before.append(assign(self._flag(BREAK), ast.Constant(False), place))
-        flags = [self._flag(j) for j in (BREAK, RETURN) if j in ways]
+        raises = sorted(j for j in ways if j.startswith(RAISE))
+        flags = [self._flag(j) for j in (BREAK, RETURN, *raises) if j in ways]
         node.body = body
         node.ad_flags = flags  # type: ignore[union-attr]
         if isinstance(node, ast.While) and flags:
@@ -176,7 +219,7 @@ class _Lowering:
             node.test = ast.fix_missing_locations(
                 ast.copy_location(ast.BoolOp(ast.And(), [going, node.test]), node.test)
             )
-        broken = ways & {BREAK, RETURN}
+        broken = ways - {NEXT, CONTINUE}
         after: list[ast.stmt] = []
         if node.orelse:
             flagged = frozenset(broken)
@@ -184,7 +227,16 @@ class _Lowering:
             after = [self._going(flagged, lowered, node.orelse[0])] if flagged else lowered
         node.orelse = []
         self._loop = outer
+        if not outer:
+            before += [assign(self._flag(j), ast.Constant(False), place) for j in raises]
+            after = [*map(self._raised, raises), *after]
         return [*before, node, *after]
+
+    def _raised(self, jump: str) -> ast.stmt:
+        """The `raise` itself, behind the outermost loop."""
+        flag = self._flag(jump)
+        node = self._raises[flag]
+        return ast.fix_missing_locations(ast.copy_location(ast.If(control("raising", name(flag)), [node], []), node))
 
     def _else(self, statements: list[ast.stmt], outer: int) -> list[ast.stmt]:
         """The `else` of a loop: its jumps are those of the loop around."""

@@ -84,6 +84,23 @@ def stored(nodes: Iterable[ast.AST]) -> Names:
     return frozenset(found)
 
 
+def appended(body: Sequence[ast.stmt]) -> Names:
+    """Names that are only used as lists to append to: `out.append(v)`, a statement by itself."""
+    calls = [
+        n.value.func.value.id
+        for s in body
+        for n in ast.walk(s)
+        if isinstance(n, ast.Expr)
+        and isinstance(n.value, ast.Call)
+        and isinstance(n.value.func, ast.Attribute)
+        and isinstance(n.value.func.value, ast.Name)
+        and n.value.func.attr == "append"
+        and len(n.value.args) == 1
+    ]
+    uses = [n.id for s in body for n in ast.walk(s) if isinstance(n, ast.Name)]
+    return frozenset(n for n in calls if uses.count(n) == calls.count(n)) - writes(*body)
+
+
 def flags(loop: ast.For | ast.While) -> Names:
     """Flags by which the loop is left (`syntax_jumps` notes them): they are read before every trip."""
     return frozenset(getattr(loop, "ad_flags", ()))

@@ -17,9 +17,9 @@ import ast
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from autodiff.frontends.syntax_expressions import Expressions, later
+from autodiff.frontends.syntax_expressions import Expressions, later, quoted
 from autodiff.frontends.syntax_jumps import CONTROL, control, name, without_jumps
-from autodiff.frontends.syntax_names import Liveness, Names, captured, reads, stored, writes
+from autodiff.frontends.syntax_names import Liveness, Names, appended, captured, reads, stored, writes
 
 ITEM = f"{CONTROL}item"
 OPERATORS: dict[type[ast.operator], str] = {
@@ -188,6 +188,7 @@ class _Function:
             written,
             self._obstacles(node.body),
             node.lineno,
+            appended(node.body),
         )
         iterable = self._expressions.iterated(node.iter)
         target = ast.Assign([node.target], name(ITEM))
@@ -268,8 +269,7 @@ class _Function:
     def _place(self, target: ast.Subscript) -> tuple[ast.expr, ast.expr]:
         """The array and the index of a subscript, to be evaluated."""
         array, index = self._of(target.value), self._of(target.slice)
-        quoted = ast.Subscript(ast.Attribute(name(CONTROL), "index", ast.Load()), index, ast.Load())
-        return array, ast.copy_location(quoted, target)
+        return array, ast.copy_location(quoted(index), target)
 
     def _is_own(self, node: ast.expr) -> bool:
         return isinstance(node, ast.Name) and node.id in self._locals and node.id not in self._outer

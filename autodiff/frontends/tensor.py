@@ -218,11 +218,11 @@ def as_plain(value: Any, dtype: Any = None, copy: bool | None = None) -> np.ndar
     """
     if copy:
         return np.array(value, dtype)
-    found = np.asarray(value, dtype, copy=copy)
+    found = value if dtype is None and type(value) is np.ndarray else np.asarray(value, dtype, copy=copy)
     if found is value:
         found = found.view()
-        found.flags.writeable = False
-    return found
+        found.setflags(write=False)
+    return found  # type: ignore[no-any-return]
 
 
 RECORDING = tapes.RECORDING

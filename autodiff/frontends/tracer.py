@@ -20,12 +20,12 @@ from autodiff.errors import ConcretizationError, DTypeError, LeakedTracerError, 
 from autodiff.frontends import tapes
 from autodiff.frontends.array import ArrayMethods, holds_arrays, plain_array, stacked
 from autodiff.frontends.asking import Kind, is_being_stored
+from autodiff.frontends.codes import original
 from autodiff.frontends.decision import Decision
 from autodiff.frontends.questions import Absent, Enclosed, Questions, Unknown
 from autodiff.frontends.surface import outputs, products
 from autodiff.frontends.surface.sparse import asked_by_sparse, opaque
 from autodiff.frontends.surface.storage import OutsideView, held
-from autodiff.frontends.syntax import original
 from autodiff.ir.aval import ArrayAval
 from autodiff.ir.build import PYTHON_SCALARS, USES, Builder, emitter, emitting_to, infer, literal, remember
 from autodiff.ir.core import OPERATORS, Block, Instr, Literal, Operand, Params, Value
@@ -109,6 +109,10 @@ class Tracer(ArrayMethods, Value):
     def selection(self, mask: Any) -> Any:
         """The elements where a traced mask is true."""
         return self.home.selection(held(self), mask)
+
+    def ragged(self, spans: Any, part_of: Any = None) -> Any:
+        """The part of this array that `spans` of its axes say."""
+        return self.home.ragged(self, spans, part_of)
 
     # ---- writing --------------------------------------------------------------------------
 
@@ -224,6 +228,7 @@ class TraceBuilder(Builder):
     """A builder whose values are tracers, and which captures what comes from outside."""
 
     selection: Any  # the class of x[mask] with a traced mask: `frontends/selection.py` hands it in
+    ragged: Any  # that of x[:i], of a length that is traced: `frontends/ragged.py` does
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -235,6 +240,8 @@ class TraceBuilder(Builder):
         self.decisions: list[Decision] = []  # what became of the user's loops and branches
         self.questions: Questions | None = None  # who answers when Python asks for values
         self._by_id: dict[int, Tracer] = {}
+        self._producers: dict[Any, Instr] = {}
+        self._indexed = 0  # instructions that are in `_producers`
 
     def argument(self, aval: ArrayAval, hint: str = "", weak: bool = False) -> Tracer:
         """A fresh parameter."""
@@ -273,6 +280,25 @@ class TraceBuilder(Builder):
         if frame is not None:
             self.uses.setdefault(id(x), set()).add((original(frame.f_code), frame.f_lineno))
         return tracer
+
+    def producer(self, x: Any) -> Instr | None:
+        """The instruction that computes a value of this trace; None for a parameter."""
+        if self._indexed > len(self.instrs):
+            self._producers, self._indexed = {}, 0
+        if self._indexed < len(self.instrs):
+            self._producers.update((r, i) for i in self.instrs[self._indexed :] for r in i.results)
+            self._indexed = len(self.instrs)
+        return self._producers.get(x)
+
+    def producer_anew(self, x: Any) -> Instr | None:
+        """The same, when instructions may have been put in between: loops are amended by their adjoints."""
+        self._indexed = len(self.instrs) + 1
+        return self.producer(x)
+
+    def captured_from(self, param: Any) -> Any:
+        """What a parameter is bound to; None for an argument."""
+        bound = zip(reversed(self.captured), reversed(self.params), strict=False)
+        return next((x for x, p in bound if p is param), None)
 
     def emit(self, op: Any, operands: tuple[Operand, ...], params: Params) -> tuple[Any, ...]:
         avals, weak = infer(op, operands, params), adapts(operands)

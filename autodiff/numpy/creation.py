@@ -14,7 +14,7 @@ import numpy as np
 
 from autodiff.frontends import tapes
 from autodiff.frontends.array import ArrayMethods, holds_arrays, stacked
-from autodiff.frontends.surface import shapes
+from autodiff.frontends.surface import creation, shapes
 from autodiff.frontends.surface.common import as_dtype
 from autodiff.frontends.surface.static import static_array
 from autodiff.frontends.tensor import constant
@@ -175,19 +175,17 @@ def kaiser(M: int, beta: Any) -> Any:
 
 
 def arange(*args: Any, dtype: Any = None, device: Any = None, like: Any = None, **kwargs: Any) -> Any:
-    """`numpy.arange`; how many points there are must be known, so traced ends raise.
+    """`numpy.arange`; of recorded ends, how many points there are is asked for as a Python int.
 
     Raises
     ------
     ConcretizationError
-        When an end or the step is a traced array.
+        When that has no value: it depends on an entry of a batch, say.
     """
     if not _holds_recorded(*args, *kwargs.values()):
         return recorded(np.arange(*args, dtype=dtype, **kwargs))
     given = dict(zip(("start", "stop", "step", "dtype"), args, strict=False)) | kwargs
     if "stop" not in given or given["stop"] is None:
         given = {**given, "start": 0, "stop": given["start"]}
-    start, stop, step = given.get("start", 0), given["stop"], given.get("step", 1)
-    known = [static_array(v, f"arange: {name}") for name, v in (("start", start), ("stop", stop), ("step", step))]
-    points = np.arange(*known)
-    return as_dtype(start + step * np.arange(points.size), given.get("dtype", dtype) or points.dtype)
+    points = creation.arange(given.get("start", 0), given["stop"], given.get("step", 1), given.get("dtype", dtype))
+    return points if isinstance(points, ArrayMethods) else recorded(points)

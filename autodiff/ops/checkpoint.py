@@ -76,7 +76,8 @@ class Checkpoint(Region):
     def batch_with(self, operands: Sequence[Any], batched: Sequence[bool], params: Any, ad: Workers) -> Any:
         with building([o.aval for o in operands], [p.hint for p in params["body"].params]) as b:
             outs, flags = ad.vectorized(params["body"], b.params, batched)
-            return checkpoint(b.block(outs), operands), flags
+            block = b.block(outs)
+        return checkpoint(block, operands), flags
 
 
 checkpoint_op = Checkpoint()

@@ -13,7 +13,6 @@ whichever takes less memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from autodiff.errors import InternalError
@@ -26,9 +25,10 @@ from autodiff.ops.movement import Placement
 from autodiff.ops.op import Arrays, Cast, Op
 from autodiff.ops.stack import Peek, empty_stack
 from autodiff.ops.window import Bounded, Read
+from autodiff.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Workers:
     """What a structured op is handed by the transforms."""
 
@@ -115,7 +115,7 @@ def closure(steps: Sequence[set[int]]) -> list[set[int]]:
 # ---- what a trip keeps -------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
+@record
 class Partition:
     """What one trip keeps for the adjoint, and what the adjoint computes again."""
 
@@ -216,13 +216,16 @@ def transplanted(instrs: Iterable[Instr], env: dict[Operand, Any]) -> None:
 def amend(old: Instr, start: int) -> Instr:
     """Put what was emitted from `start` on in the place of `old`; its last instruction computes all that `old` did.
 
-    A loop whose adjoint is wanted keeps what the adjoint reads: it is the same loop, with more results.
+    A loop whose adjoint is wanted keeps what the adjoint reads: it is the same loop, with more results. Where the
+    adjoint is written apart from what it is the adjoint of, the loop runs there once more.
     """
     instrs: list[Instr] = emitter().instrs  # type: ignore[attr-defined]
+    place = next((k for k in range(start - 1, -1, -1) if instrs[k] is old), None)
+    if place is None:
+        return instrs[-1]
     *before, last = instrs[start:]
     del instrs[start:]
     made = Instr(last.op, last.operands, last.params, (*old.results, *last.results[len(old.results) :]), old.location)
-    place = max(k for k, i in enumerate(instrs) if i is old)
     instrs[place : place + 1] = [*before, made]
     return made
 

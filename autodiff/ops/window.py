@@ -28,6 +28,7 @@ from autodiff.ops.reduction import cumsum
 from autodiff.records import record
 
 INT = np.dtype(np.int64)
+_REMEDY = "check the index against the shape of the array"
 
 
 @record
@@ -38,10 +39,11 @@ class Bounded(Op):
     """
 
     name: str = "bounded"
+    says: str = "index {} is out of bounds for axis {axis} with size {}"
     size_params: tuple[str, ...] = ("size",)
     examples = (
-        Example((np.array(-2),), {"axis": 0, "size": (5,)}),
-        Example((np.array(4),), {"axis": 1, "size": (5,)}),
+        Example((np.array(-4),), {"axis": 0, "size": (5,)}),
+        Example((np.array(4),), {"axis": 1, "size": (12,)}),
     )
     errors = (
         BadExample((np.array(5),), {"axis": 0, "size": (5,)}, AxisError, ("5", "axis 0")),
@@ -61,7 +63,7 @@ class Bounded(Op):
         found = np.where(np.asarray(i) < 0, np.asarray(i) + n, i).astype(INT)[()]
         if np.any(found < 0) or np.any(found >= n):
             wrong = np.extract((found < 0) | (found >= n), i)[0]
-            raise AxisError(f"index {wrong} is out of bounds for axis {axis} with size {n}")
+            raise AxisError(self.says.format(wrong, n, axis=axis))
         return (found,)
 
     def connects(self, position: int) -> bool:
@@ -132,13 +134,15 @@ def window_shape(x: Shape, axes: Sequence[int], kept: Sequence[bool], sizes: Seq
     return tuple(n for n in found if n is not None)
 
 
-def _index(x: Any, starts: Sequence[Any], axes: Sequence[int], kept: Sequence[bool], sizes: Sequence[int]) -> Any:
+def _index(
+    name: str, x: Any, starts: Sequence[Any], axes: Sequence[int], kept: Sequence[bool], sizes: Sequence[int]
+) -> Any:
     index: list[Any] = [slice(None)] * np.ndim(x)
     for start, axis, keep, n in zip(map(operator.index, starts), axes, kept, sizes, strict=True):
         size, length = np.shape(x)[axis], n if keep else 1
         if start < 0 or start + length > size:
             what = f"index {start}" if length == 1 else f"a window of {length} at index {start}"
-            raise AxisError(f"{what} is out of bounds for axis {axis} with size {size}")
+            raise AxisError(f"{name}: {what} is out of bounds for axis {axis} with size {size}", _REMEDY)
         index[axis] = slice(start, start + n) if keep else start
     return tuple(index)
 
@@ -190,7 +194,7 @@ class Read(Window):
         return tuple(found)
 
     def evaluate(self, x: Any, *starts: Any, axes: Any, kept: Any, sizes: Any) -> Arrays:
-        return (np.array(np.asarray(x)[_index(x, starts, axes, kept, sizes)])[()],)
+        return (np.array(np.asarray(x)[_index(self.name, x, starts, axes, kept, sizes)])[()],)
 
     def jvp(self, tangents: Sequence[Any], y: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
         return None if tangents[0] is None else self(tangents[0], *operands[1:], **params)
@@ -232,7 +236,7 @@ class SetWindow(Written):
 
     def evaluate(self, x: Any, part: Any, *starts: Any, axes: Any, kept: Any, sizes: Any) -> Arrays:
         y = np.array(x)
-        y[_index(x, starts, axes, kept, sizes)] = part
+        y[_index(self.name, x, starts, axes, kept, sizes)] = part
         return (y,)
 
     def vjp(self, ct: Any, y: Any, operands: Sequence[Any], params: dict[str, Any], active: Active) -> list[Any]:
@@ -255,7 +259,7 @@ class AddWindow(Written):
 
     def evaluate(self, x: Any, part: Any, *starts: Any, axes: Any, kept: Any, sizes: Any) -> Arrays:
         y = np.array(x)
-        y[_index(x, starts, axes, kept, sizes)] += part
+        y[_index(self.name, x, starts, axes, kept, sizes)] += part
         return (y,)
 
     def vjp(self, ct: Any, y: Any, operands: Sequence[Any], params: dict[str, Any], active: Active) -> list[Any]:
@@ -272,40 +276,30 @@ _AT, _ROW, _BOX = np.array(1), np.array(2), np.array(0)
 _ELEMENT = {"axes": (0, 1), "kept": (False, False), "sizes": (0, 0)}
 _LINE = {"axes": (0,), "kept": (False,), "sizes": (0,)}
 _PATCH = {"axes": (0, 1), "kept": (True, False), "sizes": (2, 0)}
+_BEYOND = BadExample(((3,), (), np.array(3)), _LINE, AxisError, ("index 3", "axis 0", "size 3"))
 
 window = Read(
     "window",
     1,
     examples=(
-        Example(((3, 4), _AT, _ROW), _ELEMENT),
-        Example(((3, 4), _ROW), _LINE),
-        Example(((3, 4), _AT, _BOX), _PATCH),
+        Example(((5, 6), _AT, _ROW), _ELEMENT),
+        Example(((6, 4), _ROW), _LINE),
+        Example(((6, 4), _AT, _BOX), _PATCH),
+        Example(((12, 3), _AT), _LINE),
     ),
     errors=(
-        BadExample(((3,), np.array(3)), _LINE, AxisError, ("index 3",)),
+        BadExample(((3,), np.array(3)), _LINE, AxisError, ("index 3", "axis 0", "size 3")),
         BadExample(((3,), np.array(1.0)), _LINE, DTypeError, ("int64",)),
     ),
 )
-set_window = SetWindow(
-    "set_window",
-    2,
-    examples=(
-        Example(((3, 4), (), _AT, _ROW), _ELEMENT),
-        Example(((3, 4), (4,), _ROW), _LINE),
-        Example(((3, 4), (2,), _AT, _BOX), _PATCH),
-    ),
-    errors=(BadExample(((3,), (), np.array(3)), _LINE, AxisError, ("index 3",)),),
+_WRITTEN = (
+    Example(((5, 6), (), _AT, _ROW), _ELEMENT),
+    Example(((6, 4), (4,), _ROW), _LINE),
+    Example(((6, 4), (2,), _AT, _BOX), _PATCH),
+    Example(((12, 3), (3,), _AT), _LINE),
 )
-add_window = AddWindow(
-    "add_window",
-    2,
-    examples=(
-        Example(((3, 4), (), _AT, _ROW), _ELEMENT),
-        Example(((3, 4), (4,), _ROW), _LINE),
-        Example(((3, 4), (2,), _AT, _BOX), _PATCH),
-    ),
-    errors=(BadExample(((3,), (), np.array(3)), _LINE, AxisError, ("index 3",)),),
-)
+set_window = SetWindow("set_window", 2, examples=_WRITTEN, errors=(_BEYOND,))
+add_window = AddWindow("add_window", 2, examples=_WRITTEN, errors=(_BEYOND,))
 
 
 def index_of(i: Any, axis: int, size: int) -> Any:

@@ -60,6 +60,8 @@ def lengths(trips: int, state: int, how: int | str) -> list[int]:
     """
     if how == "auto" and (trips * state <= FREE or trips <= MANY):
         return [trips]
+    if trips < 2:
+        return [trips]
     most = MANY if how == "auto" else int(how)
     kept = [k * math.ceil(round(trips ** (1 / k), 9)) for k in range(1, 32)]
     return _divided(trips, next((k for k, states in enumerate(kept, 1) if states <= most), 1 + kept.index(min(kept))))

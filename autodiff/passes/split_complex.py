@@ -7,17 +7,18 @@ is not linear in the parts runs on pairs, by NumPy.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from autodiff.ir.build import building, literal
-from autodiff.ir.core import Block, Instr, Literal, Operand
+from autodiff.ir.aval import ArrayAval, StackAval
+from autodiff.ir.build import Builder, building, literal
+from autodiff.ir.core import Block, Instr, Literal, Operand, blocks_of
 from autodiff.ops import arithmetic as ar
 from autodiff.ops import complex_numbers as cn
 from autodiff.ops import families as fa
-from autodiff.ops import indexing, reduction
+from autodiff.ops import indexing, reduction, stack, window
 from autodiff.ops import transcendental as tr
 from autodiff.ops.contraction import matmul
 from autodiff.ops.movement import Placement, concatenate, slice_axis
@@ -34,23 +35,71 @@ class Pair(NamedTuple):
 
 def split_complex(block: Block) -> Block:
     """The block in real numbers; itself when it has no others."""
-    values = [*block.params, *block.results, *(r for i in block.instrs for r in i.results)]
-    if not any(v.aval.dtype.kind == "c" for v in values):
+    if not _has_complex(block):
         return block
     with building([pair_aval(p.aval) for p in block.params], [p.hint for p in block.params]) as b:
-        env: dict[Operand, Any] = {}
-        for old, new in zip(block.params, b.params, strict=True):
-            env[old] = _parts_of(new) if old.aval.dtype.kind == "c" else new
+        parts = [
+            _parts_of(new) if old.aval.dtype.kind == "c" else new for old, new in zip(block.params, b.params, strict=True)
+        ]
+        return b.block([_joined(r) for r in _emitted(block, parts, b)])
 
-        def read(operand: Operand) -> Any:
-            return _split_literal(operand) if isinstance(operand, Literal) else env[operand]
 
-        for instr in block.instrs:
-            start = len(b.instrs)
-            env.update(zip(instr.results, _split(instr, [read(o) for o in instr.operands]), strict=True))
-            for made in b.instrs[start:]:
-                made.location = instr.location
-        return b.block([_joined(read(r)) for r in block.results])
+def _has_complex(block: Block) -> bool:
+    values = [*block.params, *block.results, *(r for i in block.instrs for r in i.results)]
+    if any(v.aval.dtype.kind == "c" for v in values):
+        return True
+    return any(_has_complex(inner) for instr in block.instrs for inner in blocks_of(instr))
+
+
+def _emitted(block: Block, parts: Sequence[Any], b: Builder) -> list[Any]:
+    """Emit a block over its parameters in parts; its results in parts."""
+    env: dict[Operand, Any] = dict(zip(block.params, parts, strict=True))
+
+    def read(operand: Operand) -> Any:
+        return _split_literal(operand) if isinstance(operand, Literal) else env[operand]
+
+    for instr in block.instrs:
+        start = len(b.instrs)
+        env.update(zip(instr.results, _split(instr, [read(o) for o in instr.operands]), strict=True))
+        for made in b.instrs[start:]:
+            made.location = instr.location
+    return [read(r) for r in block.results]
+
+
+# ---- loops and branches --------------------------------------------------------------------------
+
+
+def _split_region(instr: Instr, operands: list[Any]) -> tuple[Any, ...]:
+    """A loop or branch whose blocks take and give the parts of complex values one by one."""
+    op: Any = instr.op
+    params: dict[str, Any] = {k: _in_parts(v) if isinstance(v, Block) else v for k, v in instr.params.items()}
+    if "carry" in params:
+        params["carry"] = sum(1 + (r.aval.dtype.kind == "c") for r in instr.results)
+    found = iter(applied(op, _flat(operands), params))
+    return tuple(Pair(next(found), next(found)) if r.aval.dtype.kind == "c" else next(found) for r in instr.results)
+
+
+def _in_parts(block: Block) -> Block:
+    """An inner block, a parameter and a result for every part."""
+    avals = [a for p in block.params for a in _part_avals(p.aval)]
+    with building(avals, [p.hint for p in block.params for _ in _part_avals(p.aval)]) as b:
+        given = iter(b.params)
+        parts = [Pair(next(given), next(given)) if p.aval.dtype.kind == "c" else next(given) for p in block.params]
+        return b.block(_flat(_emitted(block, parts, b)))
+
+
+def _part_avals(aval: ArrayAval) -> tuple[ArrayAval, ...]:
+    return (_part_aval(aval),) * 2 if aval.dtype.kind == "c" else (aval,)
+
+
+def _part_aval(aval: ArrayAval) -> ArrayAval:
+    if isinstance(aval, StackAval):
+        return StackAval(_part_aval(aval.item))
+    return ArrayAval(aval.shape, cn.part_dtype(aval.dtype)) if aval.dtype.kind == "c" else aval
+
+
+def _flat(values: Sequence[Any]) -> list[Any]:
+    return [part for v in values for part in (v if isinstance(v, Pair) else (v,))]
 
 
 def _split_literal(x: Literal) -> Any:
@@ -79,6 +128,8 @@ def _joined(x: Any) -> Any:
 def _split(instr: Instr, operands: list[Any]) -> tuple[Any, ...]:
     """The results of one instruction, in parts where they are complex."""
     op: Any = instr.op
+    if blocks_of(instr):
+        return _split_region(instr, operands)
     complex_result = any(r.aval.dtype.kind == "c" for r in instr.results)
     if not complex_result and not any(isinstance(o, Pair) for o in operands):
         return applied(op, operands, instr.params)
@@ -152,6 +203,11 @@ def _reciprocal(x: Pair) -> Pair:
     return _div(Pair(one, literal(0.0, x.re.aval.dtype)), x)
 
 
+def _twice(op: Any, *operands: Any, **params: Any) -> Pair:
+    """What begins empty, for either part."""
+    return Pair(_each(op, list(operands), params), _each(op, list(operands), params))
+
+
 def _either(test: Any) -> Callable[..., Any]:
     return lambda x: ar.logical_or(test(x.re), test(x.im))
 
@@ -165,6 +221,8 @@ FORMULAS: dict[Any, Callable[..., Any]] = {
     matmul: _matmul,
     fa.cast: _cast,
     fa.select: _select,
+    stack.blank: lambda *, aval: _twice(stack.blank, aval=_part_aval(aval)),
+    stack.empty_stack: lambda trips, *, item: _twice(stack.empty_stack, trips, item=_part_aval(item)),
     fa.conj: lambda x: Pair(x.re, -x.im),
     cn.real: lambda x: x.re,
     cn.imag: lambda x: x.im,
@@ -189,5 +247,12 @@ LINEAR = frozenset(
         reduction.cumsum,
         indexing.take,
         indexing.scatter_add,
+        window.window,
+        window.set_window,
+        window.add_window,
+        stack.push,
+        stack.peek,
+        stack.raise_item,
+        stack.widen,
     }
 )

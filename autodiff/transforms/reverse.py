@@ -77,8 +77,9 @@ def _pull(instr: Instr, cts: dict[Operand, Any], active: set[Operand], fragile: 
     ct, y = (given[0], instr.results[0]) if len(given) == 1 else (given, instr.results)
     if op.selects and instr.operands[0] in fragile and not isinstance(ct, Masked):
         ct = Masked(ct, full(ArrayAval(instr.results[0].aval.shape, BOOL), True))
-    if hasattr(op, "vjp_into") and not isinstance(ct, Masked):
-        _pull_into(instr, ct, cts, flags)
+    if hasattr(op, "vjp_into") and (not isinstance(ct, Masked) or instr.operands[0] not in fragile):
+        # A mask is for infinite slopes further back. Where there are none, it would cost as much as the whole array.
+        _pull_into(instr, plain(ct), cts, flags)
         return
     parts = _moved(instr, ct, flags) if op.moves else op.vjp(ct, y, instr.operands, instr.params, flags)
     for operand, wanted, part in zip(instr.operands, flags, parts, strict=True):

@@ -19,7 +19,7 @@ class Kernel(Protocol):
     `SYMMETRIC`, where there is one, names arguments that stand for symmetric matrices.
     """
 
-    TEST: int  # the size that tests use
+    TEST: int  # the size that tests use: small, but most loops are long enough not to be unrolled
     BENCH: int  # the size that is timed
     DIFFERENTIATED: tuple[str, ...]  # arguments
     WRITTEN: tuple[str, ...]  # arguments that are outputs: written in place

@@ -181,7 +181,9 @@ IDS = [f"{n}.{f}" for n, f, _ in CALLS]
 
 
 def listed(namespace, name):
-    return next(r for r in parse(pathlib.Path(PAGE).read_text(encoding="utf-8")) if (r.namespace, r.name) == (namespace, name))
+    return next(
+        r for r in parse(pathlib.Path(PAGE).read_text(encoding="utf-8")) if (r.namespace, r.name) == (namespace, name)
+    )
 
 
 @pytest.mark.parametrize(("namespace", "name", "expression"), CALLS, ids=IDS)

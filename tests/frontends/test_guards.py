@@ -3,11 +3,13 @@
 The oracles are plain NumPy, and the tape, on which Python takes every decision afresh.
 """
 
+import gc
 import math
 import operator
 import signal
 import threading
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -133,8 +135,17 @@ MANY_FLOATS = pytest.mark.filterwarnings("ignore:.*makes a Python float:RuntimeW
 
 @MANY_FLOATS
 @pytest.mark.parametrize("name", ASKS)
-def test_every_way_of_asking(name, tier):
-    f = ASKS[name]
+def test_every_way_of_asking(name, no_kernels):
+    check_everywhere(ASKS[name])
+
+
+@MANY_FLOATS
+@pytest.mark.parametrize("name", ["if", "and, or, not", "float()", "complex()", "int()", "item()", "while"])
+def test_every_kind_of_answer_in_a_kernel(name):
+    check_everywhere(ASKS[name])
+
+
+def check_everywhere(f):
     both, value = ad.value_and_grad(f), ad.jit(f)
     for x in [*POINTS, *POINTS[::-1]]:
         expected, slope = on_tape(f, x)
@@ -147,7 +158,7 @@ def test_every_way_of_asking(name, tier):
 @MANY_FLOATS
 @pytest.mark.parametrize("name", ["if", "int()", "float()"])
 @pytest.mark.parametrize("transform", [ad.jacobian, ad.hessian, ad.jacfwd])
-def test_under_other_transforms(name, transform):
+def test_under_other_transforms(name, transform, no_kernels):
     f = ASKS[name]
     many = transform(f)
     for x in POINTS:
@@ -163,7 +174,7 @@ def test_under_other_transforms(name, transform):
         np.testing.assert_allclose(many(x), wanted.numpy(), rtol=1e-12, atol=1e-14)
 
 
-def test_jvp_and_vjp():
+def test_jvp_and_vjp(no_kernels):
     f = ASKS["if"]
     for x in POINTS:
         _, slope = on_tape(f, x)
@@ -193,6 +204,48 @@ def test_two_branches_are_two_traces(first, tier, traces):
         value, slope = f(x)
         assert (value, slope) == ((x**2, 2 * x) if x > 0 else (-x, -1.0))
     assert len(traces) == 2
+
+
+SIZES = {
+    "arange": lambda x, n: np.sum(np.arange(n) * x[0]),
+    "arange of two": lambda x, n: np.sum(np.arange(1, n) * x[0]),
+    "arange of floats": lambda x, n: np.sum(np.arange(0.0, n, 0.5) * x[0]),
+    "ones": lambda x, n: np.sum(np.ones(n) * x[0]),
+    "eye": lambda x, n: np.sum(np.eye(n) * x[1]),
+    "full": lambda x, n: np.sum(np.full((n, n), 2.0) + x[2]),
+    "linspace": lambda x, n: np.sum(np.linspace(0.0, x[1], n) ** 2),
+    "tile": lambda x, n: np.sum(np.tile(x, n) ** 2),
+    "repeat": lambda x, n: np.sum(np.repeat(x, n) ** 2),
+    "reshape": lambda x, n: np.sum(x.reshape(n, -1)[0] ** 2),
+    "roll": lambda x, n: np.sum(np.roll(x, n) * np.arange(6)),
+    "split": lambda x, n: np.sum(np.split(x, n)[0] ** 2),
+    "slice to": lambda x, n: np.sum(x[:n] ** 2),
+    "slice from": lambda x, n: np.sum(x[n:] ** 2),
+    "slice from the end": lambda x, n: np.sum(x[-n:] ** 2),
+    "position": lambda x, n: x[n] * x[-n],
+    "item of a list": lambda x, n: [x[0], x[1], x[2], x[3]][n] ** 2,
+    "items times n": lambda x, n: sum([x[0]] * n) * x[1],
+    "axis": lambda x, n: np.sum(np.max(x.reshape(2, 3), axis=n - 2)),
+    "diff": lambda x, n: np.sum(np.diff(x**2, n)),
+    "round": lambda x, n: np.sum(x**2) * round(n / 2),
+    "round to digits": lambda x, n: np.sum(x**2) + 0.0 * round(x[0], 2),
+    "divmod": lambda x, n: x[divmod(n, 2)[0]] ** 2,
+    "floor": lambda x, n: x[math.floor(n / 2)] ** 2,
+    "ceil": lambda x, n: x[math.ceil(n / 2)] ** 2,
+}
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_sizes_and_positions_by_value(name, no_kernels):
+    f = SIZES[name]
+    both = ad.value_and_grad(f)
+    x = np.linspace(-1.0, 2.0, 6)
+    for n in (2, 3, 2, 3):
+        expected, slope = on_tape(lambda x, n=n: f(x, n), x)
+        value, gradient = both(x, n)
+        assert value == pytest.approx(f(x, n), rel=1e-14)
+        assert value == pytest.approx(expected, rel=1e-14)
+        np.testing.assert_allclose(gradient, slope, rtol=1e-12, atol=1e-14)
 
 
 def test_every_path_is_traced_once(tier, traces):
@@ -307,9 +360,7 @@ def test_first_miss():
 # ---- what becomes of many programs ---------------------------------------------------------------
 
 
-def test_many_programs_of_one_line_are_warned_of_once(monkeypatch, traces):
-    monkeypatch.setattr(config, "jit", False)
-
+def test_many_programs_of_one_line_are_warned_of_once(no_kernels, traces):
     @ad.jit
     def f(x):
         return x * int(x)  # the line
@@ -355,16 +406,14 @@ def test_an_if_that_decides_in_ever_new_ways_becomes_part_of_the_program(tier, t
     assert "if: region" in f.explain()
 
 
-def test_eight_programs_are_not_warned_of(monkeypatch):
-    monkeypatch.setattr(config, "jit", False)
+def test_eight_programs_are_not_warned_of(no_kernels):
     f = ad.jit(lambda x: x * int(x))
     for k in range(8):
         assert f(k + 0.5) == (k + 0.5) * k
     assert not guards_module._unstable
 
 
-def test_a_float_is_warned_of_early(monkeypatch):
-    monkeypatch.setattr(config, "jit", False)
+def test_a_float_is_warned_of_early(no_kernels):
     f = ad.jit(lambda x: x * float(x))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -487,6 +536,20 @@ def test_a_loop_of_the_branch_not_taken_may_have_any_trips(tier, in_time, traces
     assert len(traces) == 2
 
 
+def test_a_question_about_the_result_of_a_long_loop(in_time):
+    """A kernel runs the loop to find the answer: NumPy would take minutes."""
+
+    @ad.value_and_grad
+    def f(x, n):
+        y = x
+        for _ in range(n):
+            y = y * 0.5 + 1.0
+        return x * 3.0 if bool(y > 1.5) else y
+
+    for n, wanted in ((50_000_000, (3.0, 3.0)), (1, (1.5, 0.5)), (40_000_000, (3.0, 3.0)), (0, (1.0, 1.0))):
+        assert f(1.0, n) == wanted
+
+
 def test_errors_raised_by_the_user():
     @ad.jit
     def f(x):
@@ -553,7 +616,7 @@ def cubed(x):
     return x**3 if x > 0 else x**2
 
 
-def test_grad_of_grad(traces):
+def test_grad_of_grad(no_kernels):
     second = ad.grad(ad.grad(cubed))
     assert [second(v) for v in (2.0, -2.0, 3.0, -3.0)] == [12.0, 2.0, 18.0, 2.0]
     third = ad.grad(ad.grad(ad.grad(cubed)))
@@ -858,3 +921,14 @@ def test_compiled_callers_cannot_trace_again():
         f.njit(np.ones(3))
     with pytest.raises(ArgumentError, match="decides on the values"):
         f.address(np.ones(3))
+
+
+def test_arguments_are_let_go(tier):
+    """What was computed to answer questions goes with the call."""
+    f = ad.value_and_grad(lambda x: np.sum(x**2) if bool(np.sum(np.sin(x)) > 0) else np.sum(x))
+    x = np.ones(1000)
+    seen = weakref.ref(x)
+    f(x)
+    del x
+    gc.collect()
+    assert seen() is None

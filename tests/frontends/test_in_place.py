@@ -662,7 +662,9 @@ def test_values_are_those_of_numpy(written):
     np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-14)
 
 
-def test_gradients(written):
+@pytest.mark.parametrize("tier", ["interpreted", pytest.param("compiled", marks=pytest.mark.slow)])
+def test_gradients(written, tier, monkeypatch):
+    monkeypatch.setattr(ad.config, "jit", tier == "compiled")
     function, arguments = written
     if function is overwritten_values_do_not_matter or function is dtype_is_kept:
         pytest.skip("no differences: tested below")

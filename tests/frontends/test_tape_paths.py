@@ -180,7 +180,8 @@ def test_random_programs():
     unary = [np.sin, np.exp, np.negative, lambda a: a * 0.3, lambda a: a * 0.5, lambda a: 2.0 - a, lambda a: a[::-1]]
     binary = [np.add, np.multiply, np.subtract, np.maximum]
     for _ in range(60):
-        steps = [(generator.integers(11), *generator.integers(0, k + 2, size=2)) for k in range(generator.integers(1, 6))]
+        count = generator.integers(1, 6)
+        steps = [(generator.integers(11), *generator.integers(0, k + 2, size=2)) for k in range(count)]
 
         def f(x, y, steps=steps):
             values = [x, y]

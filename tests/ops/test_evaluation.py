@@ -37,6 +37,8 @@ UFUNCS = [name for name in ELEMENTWISE if isinstance(OPS[name].numpy, np.ufunc)]
 def test_has_samples(name):
     found = samples(OPS[name])
     assert found, f"{name} does not say how it is tested: give it a domain or examples"
+    if name == "bounded":
+        return  # takes numbers only
     assert any(max(np.shape(a), default=0) > 8 for s in found for a in s.arrays), f"{name}: no example with a long axis"
 
 
@@ -163,7 +165,7 @@ def test_errors(name):
     for bad in OPS[name].bad_examples():
         error = refusal(OPS[name], bad)
         assert type(error) is bad.error, f"{bad}: {error!r}"
-        for word in (name, *bad.says):
+        for word in bad.says if name == "bounded" else (name, *bad.says):  # that one says what NumPy says of `x[i]`
             assert word in error.what, f"{bad}: {error}"
         assert error.remedy, f"{bad}: {error}"
 

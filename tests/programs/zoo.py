@@ -31,7 +31,6 @@ class Program:
 PROGRAMS: dict[str, Program] = {}
 
 WRITES = "writes tensors into arrays of NumPy's own"
-SLICES = "a slice whose length depends on the trip"
 REBINDS = "y *= v makes another tensor, as in TensorFlow"
 COLLECTS = "makes an array of NumPy's own of tensors"
 

@@ -23,7 +23,7 @@ from autodiff.backends.numba.call_table import CallTable, Counter
 from autodiff.backends.numba.host import Host
 from autodiff.backends.numba.large import LARGE, expect_large_work
 from autodiff.backends.numba.layout import check_layout
-from autodiff.backends.numba.native import MachineCode, kept, straight
+from autodiff.backends.numba.native import MachineCode, kept, register, straight
 from autodiff.backends.numba.recipe import SCALAR, Layout, Recipe, numbers
 from autodiff.ir.aval import ArrayAval
 
@@ -47,6 +47,11 @@ def _text() -> str:
     return importlib.import_module("autodiff.backends.numba.dispatcher_code").dispatcher_module()  # type: ignore[no-any-return]
 
 
+def load() -> None:
+    """Load the dispatcher, and with it what kernels call: `autodiff_blocks`."""
+    _method()
+
+
 @lru_cache(maxsize=1)
 def _method() -> tuple[Any, ...]:
     """The definition of the function, made once; what it points to lives as long."""
@@ -54,6 +59,7 @@ def _method() -> tuple[Any, ...]:
     register_symbols()
     # Without optimisation it is compiled in a tenth of the time, and runs within a tenth of the speed.
     code = MachineCode(kept("dispatcher", lambda: straight(_text(), level=0)), "dispatch")
+    register("autodiff_blocks", code.address_of("autodiff_blocks"))
     method = _MethodDef(b"kernel", code.address, METH_FASTCALL | METH_KEYWORDS, None)
     return method, code
 

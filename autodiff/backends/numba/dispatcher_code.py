@@ -19,6 +19,7 @@ from __future__ import annotations
 from llvmlite import ir
 
 from autodiff.backends.numba.arena import emit_arena
+from autodiff.backends.numba.blocks_code import emit_blocks
 from autodiff.backends.numba.c_code import BYTE, INT, TYPE_ERROR, WORD, CFunction
 from autodiff.backends.numba.call_table import (
     ADDRESS,
@@ -88,6 +89,7 @@ def dispatcher_module() -> str:
         _emit_dispatch,
     ):
         emit(module)
+    emit_blocks(module)
     return str(module)
 
 

@@ -1,27 +1,63 @@
-"""What became of a program, in words: for `AUTODIFF_LOGS=fusion`."""
+"""What became of a program, in words: for `AUTODIFF_LOGS=fusion` and `f.explain()`."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 
-from autodiff.backends.numba.nest import Accumulate, Buffer, KernelPlan, LoopNest, NativeCall, Statement, Step
+from autodiff.backends.numba.nest import (
+    Accumulate,
+    Branch,
+    Buffer,
+    Cycle,
+    KernelPlan,
+    LoopNest,
+    NativeCall,
+    Statement,
+    Step,
+    every_step,
+    inner_steps,
+)
 from autodiff.backends.numba.recipe import numbers, roots_of
+from autodiff.errors import describe_location
+from autodiff.ir.core import Instr
 
 
 def explained(plan: KernelPlan, sizes: Mapping[str, int]) -> str:
     """The steps of a plan and the memory between them, in numbers for these sizes."""
-    nests = [s for s in plan.steps if isinstance(s, LoopNest)]
-    calls = [s for s in plan.steps if isinstance(s, NativeCall)]
+    every = [*every_step(plan.steps)]
+    nests = [s for s in every if isinstance(s, LoopNest)]
+    calls = [s for s in every if isinstance(s, NativeCall)]
     roots = roots_of(plan)
     results = {roots.get(b, b) for b in plan.results}
-    stored = [b for b in plan.allocated if b not in results]
+    stored = [b for b in plan.allocated if b not in results and not b.stack]
     given = [b for b in plan.allocated if b in results]
     memory = f"{_memory(stored, sizes)} stored between them, {_memory(given, sizes)} returned"
     lines = [f"{len(nests)} loop nests and {len(calls)} calls; {memory}"]
-    lines += [f"  {_step(step)}" for step in plan.steps if isinstance(step, LoopNest | NativeCall)]
+    lines += _steps(plan.steps, "  ")
     lines += [f"  stored: {b.name} {'x'.join(b.shape)} {b.dtype}" for b in stored]
+    lines += [f"  stored for the derivative, one a trip: {b.name} {b.dtype}" for b in plan.allocated if b.stack]
     return "\n".join(lines)
+
+
+def _steps(steps: list[Step], indent: str) -> list[str]:
+    """A line a step, those within loops and branches further to the right."""
+    lines = []
+    for step in steps:
+        if isinstance(step, LoopNest | NativeCall):
+            lines.append(indent + _step(step))
+        elif isinstance(step, Cycle):
+            kind = "while" if step.test else "loop backwards" if step.reverse else "loop"
+            lines.append(f"{indent}{kind}, carries {len(step.cells)} numbers in registers{_line(step.instr)}")
+        elif isinstance(step, Branch):
+            lines.append(f"{indent}branch{_line(step.instr)}")
+        for inner in inner_steps(step):
+            lines += _steps(inner, indent + "  ")
+    return lines
+
+
+def _line(instr: Instr) -> str:
+    return f"  ({describe_location(instr.location)})" if instr.location else ""
 
 
 def _memory(buffers: list[Buffer], sizes: Mapping[str, int]) -> str:

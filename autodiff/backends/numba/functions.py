@@ -97,6 +97,13 @@ def located(index: Any, size: Any, axis: Any) -> Any:
     return place
 
 
+def agreed(length: Any, other: Any, axis: Any) -> Any:
+    """0: two lengths that have to be equal."""
+    if length != other:
+        raise IndexError(f"slices of {length} and {other} elements along axis {axis} do not fit together")
+    return 0
+
+
 def grown(stack: Any) -> Any:
     """A stack with twice the room."""
     found = np.empty((2 * stack.shape[0], *stack.shape[1:]), stack.dtype)
@@ -134,6 +141,7 @@ PYTHON: dict[str, Any] = {
     "softplus": transcendental.softplus.numpy,
     **special.CALLED,
     "integer_matmul": integer_matmul,
+    "agreed": agreed,
     "located": located,
     "grown": grown,
     **HOSTED,

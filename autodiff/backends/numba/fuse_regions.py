@@ -35,6 +35,7 @@ from autodiff.ops.cond import Cond
 from autodiff.ops.families import add
 from autodiff.ops.loop import Loop
 from autodiff.ops.stack import Blank, EmptyStack, Push, RaiseItem, Widen
+from autodiff.ops.extents import Agreed
 from autodiff.ops.window import AddWindow, Bounded, Written
 
 if TYPE_CHECKING:
@@ -66,9 +67,7 @@ def steps_of(fuser: Fuser, instr: Instr) -> list[Step]:
             raise NoKernel("a stack for a batch that is not begun where it is made")
         return [Begin(fuser.memory[instr.results[0]], _scalar(fuser, begun.operands[0]))]
     if isinstance(op, Bounded):
-        (size,) = fuser.sizes.starts[instr, "size"]
-        name = fuser.memory[instr.results[0]].name
-        return [Locate(name, _scalar(fuser, instr.operands[0]), size, instr.params["axis"])]
+        return [_located(fuser, instr, op)]
     if isinstance(op, Push | RaiseItem):
         return _stacked(fuser, instr)
     if isinstance(op, Written):
@@ -76,6 +75,16 @@ def steps_of(fuser: Fuser, instr: Instr) -> list[Step]:
     if isinstance(op, Checkpoint):
         return _inlined(fuser, instr)
     return _branch(fuser, instr) if isinstance(op, Cond) else _cycle(fuser, instr)
+
+
+def _located(fuser: Fuser, instr: Instr, op: Bounded) -> Locate:
+    name, axis = fuser.memory[instr.results[0]].name, instr.params["axis"]
+    text = op.says.format("%lld", "%lld", axis=axis)
+    index, *counts = (_scalar(fuser, o) for o in instr.operands)
+    if counts:
+        return Locate(name, index, "", axis, text, counts[0], isinstance(op, Agreed))
+    (size,) = fuser.sizes.starts[instr, "size"]
+    return Locate(name, index, size, axis, text)
 
 
 def _scalar(fuser: Fuser, operand: Operand) -> Source:

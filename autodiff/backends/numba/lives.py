@@ -8,12 +8,16 @@ from autodiff.backends.numba.nest import (
     Access,
     Accumulate,
     Alias,
+    Begin,
     Branch,
     Buffer,
     Cycle,
     KernelPlan,
+    Locate,
     LoopNest,
     NativeCall,
+    Reserve,
+    Source,
     Step,
     accesses,
     every_step,
@@ -43,13 +47,11 @@ def lives_of(plan: KernelPlan, roots: Mapping[Buffer, Buffer]) -> dict[Buffer, t
 
 def buffers_of(step: Step) -> list[Buffer]:
     """The memory that a step reads or writes, in order of appearance; stacks are no such memory."""
-    if isinstance(step, Cycle | Branch):
-        inner = [b for steps in inner_steps(step) for s in steps for b in buffers_of(s)]
-        return list(dict.fromkeys([*inner, *(b for b in _loose(step) if b.shape)]))
     if isinstance(step, NativeCall):
         return list(dict.fromkeys((*(b for b, _ in step.operands), *step.outs, *step.work)))
     if not isinstance(step, LoopNest):
-        return []
+        inner = [b for steps in inner_steps(step) for s in steps for b in buffers_of(s)]
+        return list(dict.fromkeys([*inner, *(b for b in _loose(step) if b.shape and not b.stack)]))
     found: dict[Buffer, None] = {}
     for item in step.body:
         found.update({a.buffer: None for a in accesses(item) if a.buffer.shape})
@@ -58,10 +60,21 @@ def buffers_of(step: Step) -> list[Buffer]:
     return [b for b in found if not b.stack]
 
 
-def _loose(step: Cycle | Branch) -> list[Buffer]:
-    """Elements of memory that are read between steps."""
+def _loose(step: Step) -> list[Buffer]:
+    """Memory that is touched outside of loop nests: single elements that are read, arrays that change places."""
+    found = [unguarded(s) for s in loose(step) if s is not None]
+    swapped = [b for pair in step.swaps for b in pair] if isinstance(step, Cycle) else []
+    return [*(s.buffer for s in found if isinstance(s, Access)), *swapped]
+
+
+def loose(step: Step) -> list[Source | None]:
+    """What a step reads outside of loop nests."""
     if isinstance(step, Cycle):
-        read = [s for c in step.cells for s in (c.first, c.next)]
-    else:
-        read = [s for _, found in step.sides for s in found]
-    return [s.buffer for s in map(unguarded, read) if isinstance(s, Access)]
+        return [step.trips, step.test and step.test[1], *(s for c in step.cells for s in (c.first, c.next))]
+    if isinstance(step, Branch):
+        return [step.condition, *(s for _, found in step.sides for s in found)]
+    if isinstance(step, Locate):
+        return [step.index, step.count]
+    if isinstance(step, Reserve):
+        return [step.at]
+    return [step.count] if isinstance(step, Begin) else []

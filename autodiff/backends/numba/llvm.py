@@ -40,6 +40,7 @@ from autodiff.backends.numba.nest import (
     Reserve,
     Step,
     every_step,
+    inner_steps,
 )
 from autodiff.backends.numba.outline import Outline, many, outline
 from autodiff.config import config
@@ -47,6 +48,7 @@ from autodiff.config import config
 # A formula written out costs 10 to 30 ms of compilation, and 0 to 25 % less time than a call of it,
 # the less the more there are; a kernel of more than this calls them all.
 INLINED = 3
+WRITTEN = 12  # of one nest that is vector code from the start: there a formula costs a tenth of that
 
 
 def print_llvm(plan: KernelPlan) -> str:
@@ -58,6 +60,12 @@ def print_llvm(plan: KernelPlan) -> str:
         When the plan holds something that only the source printer can say.
     """
     return "\n".join(map(str, KernelPrinter(plan).modules))
+
+
+def _counts(cycle: Cycle) -> bool:
+    """Whether a loop works on numbers only: then LLVM has to optimise the kernel's own code."""
+    inner = every_step([s for steps in inner_steps(cycle) for s in steps])
+    return not any(isinstance(s, NativeCall) or (isinstance(s, LoopNest) and s.domain) for s in inner)
 
 
 class Rest(ir.Module):
@@ -79,7 +87,7 @@ class KernelPrinter:
         self.plan = plan
         self.module = ir.Module("kernel")
         steps = list(every_step(plan.steps))
-        self.straight = not config.bounds and not any(isinstance(s, Cycle | Branch) for s in steps)
+        self.straight = not config.bounds and not any(isinstance(s, Cycle) and _counts(s) for s in steps)
         self.rest = Rest("rest") if self.straight else self.module
         self.called = sum(formulas(s) for s in steps if isinstance(s, LoopNest)) > INLINED
         stacked = any(isinstance(s, Begin) for s in steps)
@@ -163,7 +171,8 @@ class KernelPrinter:
         inputs = {name: self.words.dtype(name) for name in o.inputs}
         known = is_vector(step, lambda buffer: self.roots.get(buffer, buffer))
         module = self.module if known else self.rest
-        return self._known(o, StepPrinter(module, step, o, inputs, self.called).function())
+        called = formulas(step) > WRITTEN if known else self.called
+        return self._known(o, StepPrinter(module, step, o, inputs, called, known).function())
 
     def _known(self, o: Outline, function: ir.Function) -> ir.Function:
         """A function that the kernel may call, wherever it is."""
@@ -178,7 +187,7 @@ class KernelPrinter:
         module = self.module if is_straight(step) else self.rest
         f = FunctionPrinter(module, step.instr.op.name, [*kinds, *([WORD] if asks_host(step) else ())])
         f.calls = self.calls
-        rest = f.bind(o)
+        rest = f.bind(o, f.body.args)
         if rest:
             f.sizes[HOST] = rest[0]
         emit_call(f, step)

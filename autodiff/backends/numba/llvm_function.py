@@ -119,12 +119,15 @@ class FunctionPrinter:
         found = self.b.zext(condition.ir, STATUS)
         self.b.store(self.b.or_(self.b.load(self._refused), found), self._refused)
 
+    def refused(self) -> ir.Value:
+        """Whether anything was refused."""
+        return self.b.icmp_signed("!=", self.b.load(self._refused), STATUS(0))
+
     def raise_refused(self) -> None:
         """Return with an exception if anything was refused."""
         if self._refused is None:
             return
-        refused = self.b.icmp_signed("!=", self.b.load(self._refused), STATUS(0))
-        with self.b.if_then(refused, likely=False):
+        with self.b.if_then(self.refused(), likely=False):
             raise_error(self.b, f"{OWN}PyExc_ValueError", bounds.text_of(self.b, REFUSED))
             self.b.ret(STATUS(1))
         self._refused = None
@@ -150,7 +153,8 @@ class FunctionPrinter:
 
     def take_inputs(self, block: ir.Value, dtypes: dict[str, np.dtype]) -> None:
         """Scalars that are passed in memory, one word each, in this order."""
-        block.add_attribute("noalias")
+        if isinstance(block, ir.Argument):
+            block.add_attribute("noalias")
         self.inputs = {name: (block, k, dtype) for k, (name, dtype) in enumerate(dtypes.items())}
         self.values = Lazy(lambda name: self._input(name, self.entry))
 
@@ -175,12 +179,13 @@ class FunctionPrinter:
 
     # ---- memory -----------------------------------------------------------------------------
 
-    def bind(self, outline: Outline) -> list[ir.Value]:
-        """Give names to the arguments: pointers that nobody else writes through, then sizes; returns the others."""
-        rest = list(self.body.args)
+    def bind(self, outline: Outline, given: Sequence[ir.Value]) -> list[ir.Value]:
+        """Give names to arguments: pointers that nobody else writes through, then sizes; returns the others."""
+        rest = list(given)
         for buffer in outline.buffers:
             self.pointers[buffer] = rest.pop(0)
-            self.pointers[buffer].add_attribute("noalias")
+            if isinstance(self.pointers[buffer], ir.Argument):
+                self.pointers[buffer].add_attribute("noalias")
         self.aliases = dict(outline.aliases)
         for alias, buffer in outline.aliases:
             self.pointers[alias] = self.pointers[buffer]

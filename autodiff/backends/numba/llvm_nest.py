@@ -286,7 +286,7 @@ class NestPrinter:
         kinds += [WORDS] if many(o) else [TYPES[dtypes[n]] for n in o.inputs]
         kinds += [memory_type(totals[t]).as_pointer() for t in o.outputs]
         inner = FunctionPrinter(f.module, "piece", kinds, f.scalar.called)
-        rest = inner.bind(o)
+        rest = inner.bind(o, inner.body.args)
         if many(o):
             inner.take_inputs(rest.pop(0), dtypes)
         for name in () if many(o) else o.inputs:

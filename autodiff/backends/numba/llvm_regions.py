@@ -102,14 +102,15 @@ def emit_branch(f: FunctionPrinter, branch: Branch, emit: Emit) -> None:
 def emit_locate(f: FunctionPrinter, step: Locate) -> None:
     """An index, checked: outside of the array the function leaves with an IndexError."""
     b = f.b
-    index, size = f.read(step.index, ()), f.size(step.size)
+    index, size = f.read(step.index, ()), f.size(step.size) if step.count is None else f.read(step.count, ()).ir
     given = index.ir
     if given.type.width < WORD.width:
         given = b.zext(given, WORD) if index.dtype.kind == "u" else b.sext(given, WORD)
     place = b.select(b.icmp_signed("<", given, WORD(0)), b.add(given, size), given)
-    with b.if_then(b.icmp_unsigned(">=", place, size), likely=False):
-        text = bounds.text_of(b, f"index %lld is out of bounds for axis {step.axis} with size %lld")
-        exception_of(b, f"{OWN}PyExc_IndexError", text, [given, size])
+    wrong = b.icmp_signed("!=", given, size) if step.exact else b.icmp_unsigned(">=", place, size)
+    place = WORD(0) if step.exact else place
+    with b.if_then(wrong, likely=False):
+        exception_of(b, f"{OWN}PyExc_IndexError", bounds.text_of(b, step.text), [given, size])
         b.ret(STATUS(1))
     f.values[step.target] = Scalar(place, INT)
 

@@ -1,19 +1,20 @@
 """A loop nest as functions: the step as a whole, and blocks of its outermost loop.
 
-    int step(pointers, sizes, inputs, outputs)      all of it, by threads if it is long
-    int nest(the same but outputs, parts, low, high, rows)       the blocks low to high
-    void range(int64 *ctx, int64 low, int64 high)   the same, as the pool of threads calls it
+    int step(pointers, sizes, inputs, outputs)      all of it, by threads if it is long (`blocks_code.py`)
+    int nest(int64 *ctx, int64 low, int64 high)     the blocks low to high
 
 A nest over small sizes that never change is one function, without blocks.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from llvmlite import ir
 
+from autodiff.backends.numba import blocks_code
+from autodiff.backends.numba.blocks_code import FIXED, PASSED, REFUSED, ROWS
 from autodiff.backends.numba.bounds import require
 from autodiff.backends.numba.cost import BLOCK, MOST_BLOCKS, nanoseconds
 from autodiff.backends.numba.large import ENTRIES, LARGE, TABLE
@@ -45,30 +46,25 @@ if TYPE_CHECKING:
     import numpy as np
 
 POLL = "poll"
-FIXED = 16  # units of work per nanosecond
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What it takes to run a nest: its function, what that is passed, how many blocks of how many rows there are."""
-
-    nest: ir.Function
-    passed: list[ir.Value]
-    count: ir.Value
-    rows: ir.Value
 
 
 class StepPrinter:
     """Emits the functions of one nest.
 
-    `inputs` are the dtypes of its scalars; `called` is that of `ScalarPrinter`.
+    `inputs` are the dtypes of its scalars; `called` is that of `ScalarPrinter`; a `straight` nest needs no optimising.
     """
 
     def __init__(
-        self, module: ir.Module, nest: LoopNest, outline: Outline, inputs: dict[str, np.dtype], called: bool
+        self,
+        module: ir.Module,
+        nest: LoopNest,
+        outline: Outline,
+        inputs: dict[str, np.dtype],
+        called: bool,
+        straight: bool,
     ) -> None:
         self.module, self.nest, self.outline, self.inputs = module, nest, outline, inputs
-        self.called = called
+        self.called, self.straight = called, straight
         self.may_refuse = False
         self.whole = whole_reductions(nest)
         self.shared = [memory_type(b.dtype).as_pointer() for b in outline.buffers]
@@ -80,7 +76,7 @@ class StepPrinter:
         """The step."""
         outputs = [memory_type(b.dtype).as_pointer() for b in self.outline.outputs]
         f = FunctionPrinter(self.module, "step", [*self.shared, *outputs], self.called)
-        rest = self._bind(f)
+        rest = self._bind(f, f.body.args)
         for item in memory_reductions(self.nest):
             assert isinstance(item.instr.op, Reduction)
             f.fill(item.buffer, constant(item.instr.op.identity(item.buffer.dtype), item.buffer.dtype))
@@ -93,9 +89,9 @@ class StepPrinter:
         self._combine(f, parts, count, rest)
         return f.finish()
 
-    def _bind(self, f: FunctionPrinter) -> list[ir.Value]:
-        """Name the arguments that all functions share; the others."""
-        rest = f.bind(self.outline)
+    def _bind(self, f: FunctionPrinter, passed: Sequence[ir.Value]) -> list[ir.Value]:
+        """Name what all functions are given; the others."""
+        rest = f.bind(self.outline, passed)
         if many(self.outline):
             f.take_inputs(rest.pop(0), self.inputs)
         for name, dtype in self.inputs.items() if not many(self.outline) else ():
@@ -106,95 +102,69 @@ class StepPrinter:
 
     def _blocks(self, f: FunctionPrinter, args: list[ir.Value]) -> tuple[list[ir.Value], ir.Value]:
         """Run all blocks; the partial results, and how many."""
-        b, trips = f.b, f.size(self.nest.domain[0])
+        b, domain = f.b, self.nest.domain
         parts = [f.entry.alloca(kind.pointee, MOST_BLOCKS) for kind in self.parts]
-        elements = f.size(" * ".join(n for n in self.nest.domain if n != "1") or "1")
-        rows, count = self._cut(f, trips, elements)
-        if config.bounds:
-            require(b, b.icmp_signed("<=", count, WORD(MOST_BLOCKS)), "a loop has more blocks than partial results")
-        run = Run(self._nest(), [*args, *parts], count, rows)
+        passed = [*args, *parts]
+        ctx = f.entry.alloca(WORD, WORD(PASSED + len(passed)))
+        b.store(WORD(0), b.gep(ctx, [WORD(REFUSED)]))
+        for k, value in enumerate(passed):
+            b.store(as_word(b, value), b.gep(ctx, [WORD(PASSED + k)]))
+        nest = self._by_words() if self.straight else self._range(self._nest())
+        elements = f.size(" * ".join(n for n in domain if n != "1") or "1")
         serial = any(0 in a.axes for a in memory_reductions(self.nest))
         units = max(1, round(nanoseconds(self.nest) * FIXED))
-        work = b.sdiv(b.mul(elements, WORD(units)), WORD(FIXED))
-        entry = b.load(b.gep(table(self.module), [WORD(1 if serial else 0)]))
-        divided = b.and_(b.icmp_signed(">", work, WORD(LARGE)), b.icmp_signed("!=", entry, WORD(0)))
-        with b.if_else(divided, likely=False) as (long, short):
-            with long:
-                if serial:
-                    self._one_by_one(f, run, poll=entry)
-                else:
-                    self._by_threads(f, run, pool=entry, work=work)
-            with short:
-                self._heed(f, b.call(run.nest, [*run.passed, WORD(0), count, rows]))
+        fixed = BLOCK, CHUNK if len(domain) == 1 else 1, units, LARGE, int(serial)
+        count = b.call(_blocks(self.module), [nest, ctx, f.size(domain[0]), elements, *map(WORD, fixed)])
+        with b.if_then(b.icmp_signed("<", count, WORD(0)), likely=False):
+            b.ret(b.trunc(b.neg(count), STATUS))
+        if config.bounds:
+            require(b, b.icmp_signed("<=", count, WORD(MOST_BLOCKS)), "a loop has more blocks than partial results")
+        if self.may_refuse:
+            refused = b.load(b.gep(ctx, [WORD(REFUSED)]))
+            f.refuse(Scalar(b.icmp_unsigned("!=", refused, WORD(0)), BOOL))
         return parts, count
 
-    def _cut(self, f: FunctionPrinter, trips: ir.Value, elements: ir.Value) -> tuple[ir.Value, ir.Value]:
-        """Rows of a block, and the number of blocks: one where the nest is small."""
-        b = f.b
-        before = b.block
-        with b.if_then(b.icmp_signed(">", elements, WORD(BLOCK)), likely=False):
-            inner = b.sdiv(elements, trips)
-            at_least = b.sdiv(WORD(BLOCK - 1), inner), b.sdiv(trips, WORD(MOST_BLOCKS))
-            rows = b.select(b.icmp_signed(">", *at_least), *at_least)
-            unit = WORD(CHUNK if len(self.nest.domain) == 1 else 1)
-            rows = b.mul(b.add(b.sdiv(rows, unit), WORD(1)), unit)
-            count = b.sdiv(b.sub(b.add(trips, rows), WORD(1)), rows)
-            cut = b.block
-        found = b.phi(WORD), b.phi(WORD)
-        for phi, small, large in zip(found, (trips, WORD(1)), (rows, count), strict=True):
-            phi.add_incoming(small, before)
-            phi.add_incoming(large, cut)
-        return found
+    def _by_words(self) -> ir.Function:
+        """The nest as the pool calls it; what it is given lies in memory."""
+        f = FunctionPrinter(self.module, "nest", [WORDS, WORD, WORD], self.called)
+        ctx, low, high = f.body.args
+        *passed, rows = self._words(f.entry, ctx)
+        parts = self._bind(f, passed)
+        NestPrinter(f, self.nest).emit(Blocks(low, high, rows, parts))
+        self.may_refuse = f.may_refuse
+        if f.may_refuse:
+            with f.b.if_then(f.refused(), likely=False):
+                f.b.store(WORD(1), f.b.gep(ctx, [WORD(REFUSED)]))
+        return f.finish()
+
+    def _words(self, b: ir.IRBuilder, ctx: ir.Value) -> list[ir.Value]:
+        """What a nest is given, and the rows of a block, from the words of `ctx`."""
+        kinds = [*((PASSED + k, kind) for k, kind in enumerate([*self.shared, *self.parts])), (ROWS, WORD)]
+        return [from_word(b, b.load(b.gep(ctx, [WORD(k)])), kind) for k, kind in kinds]
 
     def _nest(self) -> ir.Function:
+        """The nest, which is told that no two pointers meet: LLVM has to know to vectorise it."""
         f = FunctionPrinter(self.module, "nest", [*self.shared, *self.parts, WORD, WORD, WORD], self.called)
-        rest = self._bind(f)
-        *parts, low, high, rows = rest
+        *parts, low, high, rows = self._bind(f, f.body.args)
         for pointer in parts:
             pointer.add_attribute("noalias")
         NestPrinter(f, self.nest).emit(Blocks(low, high, rows, parts))
         self.may_refuse = f.may_refuse
         return f.finish()
 
-    def _heed(self, f: FunctionPrinter, status: ir.Value) -> None:
-        """Refuse what the nest, or one of the threads in it, refused."""
-        if self.may_refuse:
-            f.refuse(Scalar(f.b.icmp_unsigned("!=", status, status.type(0)), BOOL))
-
-    def _one_by_one(self, f: FunctionPrinter, run: Run, poll: ir.Value) -> None:
-        """Blocks that add up in the same memory, in order; signals are looked for in between."""
-        b = f.b
-        function = b.inttoptr(poll, ir.FunctionType(STATUS, []).as_pointer())
-        with f.loop(WORD(0), run.count) as block:
-            self._heed(f, b.call(run.nest, [*run.passed, block, b.add(block, WORD(1)), run.rows]))
-            f.check(b.call(function, []))
-
-    def _by_threads(self, f: FunctionPrinter, run: Run, pool: ir.Value, work: ir.Value) -> None:
-        """Leave it to the pool, which calls `range`."""
-        b = f.b
-        passed = [*run.passed, run.rows, WORD(0)]  # the last is where a thread says what it refused
-        ctx = f.entry.alloca(WORD, WORD(len(passed)))
-        for k, value in enumerate(passed):
-            b.store(as_word(b, value), b.gep(ctx, [WORD(k)]))
-        range_ = self._range(run.nest)
-        kinds = [range_.type, WORDS, WORD, WORD]
-        divide = b.inttoptr(pool, ir.FunctionType(STATUS, kinds).as_pointer())
-        f.check(b.call(divide, [range_, ctx, run.count, work]))
-        self._heed(f, b.load(b.gep(ctx, [WORD(len(passed) - 1)])))
-
     def _range(self, nest: ir.Function) -> ir.Function:
-        kind = ir.FunctionType(ir.VoidType(), [WORDS, WORD, WORD])
+        """The same, as the pool calls it."""
+        kind = ir.FunctionType(STATUS, [WORDS, WORD, WORD])
         function = ir.Function(self.module, kind, self.module.get_unique_name("range"))
         function.linkage = "internal"
         b = ir.IRBuilder(function.append_basic_block())
         ctx, low, high = function.args
-        kinds = [*self.shared, *self.parts, WORD]
-        *args, rows = [from_word(b, b.load(b.gep(ctx, [WORD(k)])), kind) for k, kind in enumerate(kinds)]
-        status = b.call(nest, [*args, low, high, rows])
+        *passed, rows = self._words(b, ctx)
+        status = b.call(nest, [*passed, low, high, rows])
         if self.may_refuse:
             with b.if_then(b.icmp_unsigned("!=", status, STATUS(0)), likely=False):
-                b.store(WORD(1), b.gep(ctx, [WORD(len(kinds))]))
-        b.ret_void()
+                b.store(WORD(1), b.gep(ctx, [WORD(REFUSED)]))
+        b.ret(status)
         return function
 
     # ---- results ----------------------------------------------------------------------------------
@@ -212,6 +182,10 @@ class StepPrinter:
             found = f.scalar.cast(Scalar(f.b.load(total), dtype), item.buffer.dtype)
             place = outputs[self.outline.outputs.index(item.buffer)]
             f.b.store(f.stored(found), place)
+
+
+def _blocks(module: ir.Module) -> ir.Function:
+    return module.globals.get(blocks_code.NAME) or ir.Function(module, blocks_code.KIND, blocks_code.NAME)
 
 
 def table(module: ir.Module) -> ir.GlobalVariable:

@@ -116,6 +116,8 @@ def _find(name: str) -> None:
             register(name, ctypes.cast(getattr(ctypes.pythonapi, plain), ctypes.c_void_p).value or 0)
         elif plain.startswith("pool"):
             importlib.import_module("autodiff.backends.numba.large")  # which registers its table
+        elif plain == "blocks":
+            importlib.import_module("autodiff.backends.numba.dispatcher").load()
         else:
             special = importlib.import_module("autodiff.backends.numba.special_symbols")
             try:
@@ -253,7 +255,12 @@ class MachineCode:
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine())
         self._engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(code.data))
         self._engine.finalize_object()
-        self.address: int = self._engine.get_function_address(symbol)
+        self.address: int = self.address_of(symbol)
+
+    def address_of(self, symbol: str) -> int:
+        """Where a function of the code is."""
+        found: int = self._engine.get_function_address(symbol)
+        return found
 
 
 def _of_text(text: str | Callable[[], str], quick: bool) -> ObjectCode:

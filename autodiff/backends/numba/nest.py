@@ -249,12 +249,19 @@ class Begin:
 
 @dataclass(eq=False, slots=True)
 class Locate:
-    """`target` is an index counted from the start of its axis; an IndexError if there is no such element."""
+    """`target` is an index counted from the start of its axis; an IndexError if there is no such element.
+
+    `size` is how many there are, or that is a number of the program, `count`. An `exact` one is an error unless index
+    and size are equal, and then 0. `text` says what is wrong, of the two numbers.
+    """
 
     target: str
     index: Source
     size: str
     axis: int
+    text: str
+    count: Source | None = None
+    exact: bool = False
 
 
 Step = LoopNest | NativeCall | Alias | Cycle | Branch | Reserve | Begin | Locate

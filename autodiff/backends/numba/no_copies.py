@@ -12,18 +12,22 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from autodiff.backends.numba.lives import buffers_of, roots_of
+from autodiff.backends.numba.lives import buffers_of, loose, roots_of
 from autodiff.backends.numba.nest import (
     Access,
     Accumulate,
     Alias,
+    Begin,
     Branch,
     Buffer,
     Cycle,
     Index,
     KernelPlan,
+    Locate,
     LoopNest,
     NativeCall,
+    Reserve,
+    Source,
     Step,
     Store,
     every_step,
@@ -179,17 +183,37 @@ def _walk(steps: list[Step], pair: Valid, valid: Valid, shared: _Shared) -> Vali
         if isinstance(step, Cycle):
             valid = _walk_cycle(step, pair, valid, shared)
         elif isinstance(step, Branch):
-            one, other = (_walk(side, pair, valid, shared) for side, _ in step.sides)
+            _read([step.condition], pair, valid, shared.root)
+            one, other = (_walk_side(side, found, pair, valid, shared) for side, found in step.sides)
             valid = one & other
+        elif isinstance(step, Locate | Reserve | Begin):
+            _read(loose(step), pair, valid, shared.root)
         else:
             valid = _after(step, pair, valid, shared.root)
     return valid
 
 
+def _walk_side(steps: list[Step], found: Sequence[Source | None], pair: Valid, valid: Valid, shared: _Shared) -> Valid:
+    """Steps, and then single elements that are read."""
+    valid = _walk(steps, pair, valid, shared)
+    _read(found, pair, valid, shared.root)
+    return valid
+
+
+def _read(found: Sequence[Source | None], pair: Valid, valid: Valid, root: Root) -> None:
+    for source in found:
+        element = None if source is None else unguarded(source)
+        if isinstance(element, Access):
+            _need(root(element.buffer), pair, valid)
+
+
 def _walk_cycle(step: Cycle, pair: Valid, valid: Valid, shared: _Shared) -> Valid:
+    _read([step.trips, *(c.first for c in step.cells)], pair, valid, shared.root)
     while True:
-        after = _walk(step.test[0], pair, valid, shared) if step.test is not None else valid
-        again = _walk(step.body, pair, after, shared)
+        after = valid
+        if step.test is not None:
+            after = _walk_side(step.test[0], [step.test[1]], pair, valid, shared)
+        again = _walk_side(step.body, [c.next for c in step.cells], pair, after, shared)
         if valid <= again:
             return after
         valid &= again

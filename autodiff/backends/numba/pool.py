@@ -62,7 +62,8 @@ class Pool:
     def __init__(self, posix: dict[str, int]) -> None:
         for name, address in {**_of_library(ctypes.pythonapi, PYTHON), **posix}.items():
             native.register(name, address)
-        code = native.MachineCode(threaded if posix else serial, "autodiff_pool", quick=True)
+        name, text = ("pool", threaded) if posix else ("serial pool", serial)
+        code = native.MachineCode(native.kept(name, lambda: native.straight(text(), level=0)), "autodiff_pool")
         # Sleeping workers stand in this code until the process is gone: its memory is never given back.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(code))
         names = (*EXPORTS, *CONTROLS)

@@ -35,7 +35,9 @@ class RegionSource:
         if isinstance(step, Branch):
             return self._branch(step)
         if isinstance(step, Locate):
-            return [f"{step.target} = located({self.read(step.index)}, {step.size}, {step.axis})"]
+            size = step.size if step.count is None else self.read(step.count)
+            check = "agreed" if step.exact else "located"
+            return [f"{step.target} = {check}({self.read(step.index)}, {size}, {step.axis})"]
         name = step.stack.name
         if isinstance(step, Reserve):
             return [f"if {self.read(step.at)} >= {name}.shape[0]:", f"    {name} = grown({name})"]

@@ -12,8 +12,8 @@ most 0.16, is enough, and so is the plain square.
 
 from __future__ import annotations
 
-from .vector_exp import PowerOfTwo, clamp_exponent, expm1_reduced, reduce
-from .vector_value import Value, horner, in_double, select, two_product, two_sum
+from .vector_exp import PowerOfTwo, clamp_exponent, exp, expm1_reduced, reduce
+from .vector_value import Value, even_odd, horner, in_double, rounded, select, two_product, two_sum
 
 ERF = (
     -7.795898827002142e-10, 1.3720064546777686e-08, -1.6208483801871705e-07, 1.6447424703317362e-06,
@@ -41,7 +41,7 @@ U_SCALE, U_SHIFT = 6.65625, 1.21875
 
 def erf_centre(x: Value) -> Value:
     """erf(x) for |x| <= 1."""
-    return x + x * horner(x * x, ERF)
+    return x + x * even_odd(rounded(x * x), ERF)
 
 
 def erfc_tail(a: Value) -> Value:
@@ -58,21 +58,17 @@ def erfc_tail(a: Value) -> Value:
     return PowerOfTwo.from_magic(rounded).times(factor + factor * relative)
 
 
-def erf_tail(a: Value) -> Value:
-    """erf(a) for a >= 1; from 6 on it is 1."""
-    a = a.clamp(1.0, 6.0)
-    f = a.format
-    rounded, r = reduce(-(a * a))
-    power = ((rounded.as_bits() - (f.magic_bits - f.bias)) << f.mantissa).as_float()  # 2**k, with k >= -52
-    t = 1.0 / (a + 2.5)
-    q = t * horner(t * TAIL_SCALE - TAIL_SHIFT, ERF_TAIL)
-    return 1.0 - power * q * (1.0 + expm1_reduced(r))
+def erf_tail(x: Value) -> Value:
+    """erf(|x|) for |x| >= 1. e**(-x * x) is written as the derivative of erf has it: computed once for both."""
+    e = exp(rounded((-x) * x))
+    t = 1.0 / (abs(x) + 2.5)
+    return 1.0 - e * (t * even_odd(rounded(t * TAIL_SCALE - TAIL_SHIFT), ERF_TAIL))
 
 
 @in_double
 def erf(x: Value) -> Value:
     a = abs(x)
-    return select(a < 1.0, erf_centre(x), erf_tail(a).copysign(x))
+    return select(a < 1.0, erf_centre(x), erf_tail(x).copysign(x))
 
 
 @in_double

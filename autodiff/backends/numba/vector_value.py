@@ -294,6 +294,16 @@ def horner(x: Value, coefficients: tuple[float, ...]) -> Value:
     return total
 
 
+def even_odd(x: Value, coefficients: tuple[float, ...]) -> Value:
+    """The same as E(x**2) + x O(x**2): one multiplication more, and done in half the time by a CPU that has to wait.
+
+    Worth it in formulas that come late in long loops, where each step waits for the one before.
+    """
+    square = rounded(x * x)
+    first, second = horner(square, coefficients[::2]), horner(square, coefficients[1::2])
+    return first * x + second if len(coefficients) % 2 == 0 else second * x + first
+
+
 def ordered_two_sum(a: Value, b: Value) -> tuple[Value, Value]:
     """a + b and its rounding error, if |a| >= |b| or a is 0 (Dekker 1971)."""
     total = a + b

@@ -13,6 +13,7 @@ from autodiff.frontends.surface.common import as_dtype, as_float, lift, one_axis
 from autodiff.frontends.surface.shapes import _sizes as sizes
 from autodiff.frontends.surface.shapes import broadcast_to, moveaxis
 from autodiff.ir.aval import ArrayAval
+from autodiff.ir.core import Operand
 from autodiff.ops import arithmetic as ar
 from autodiff.ops.families import broadcast_shapes, cast, full, promoted, reshape, select
 from autodiff.ops.promotion import common_types
@@ -42,6 +43,18 @@ def full_like(
     if isinstance(fill_value, int | float):
         return valued(full(wanted, fill_value))
     return valued(broadcast_to(as_dtype(lift(fill_value), wanted.dtype), wanted.shape))
+
+
+def arange(start: Any, stop: Any, step: Any = 1, dtype: Any = None) -> Any:
+    """`numpy.arange` of recorded ends; how many points there are is asked for as a Python int.
+
+    Raises
+    ------
+    ConcretizationError
+        Where that has no value: it depends on what a loop carries, or on an entry of a batch.
+    """
+    points = start + step * np.arange(int(np.ceil((stop - start) / step)))
+    return as_dtype(points, dtype) if isinstance(points, Operand) else np.asarray(points, dtype)
 
 
 # ---- points between two ends -----------------------------------------------------------------

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from autodiff import ops  # `ops.decompositions` is imported when it is needed
 from autodiff.errors import ArgumentError
 from autodiff.frontends.surface.common import as_float, keep, lift, one_axis, some_axes
 from autodiff.frontends.surface.reductions import max, min, sum
 from autodiff.frontends.surface.shapes import moveaxis
 from autodiff.ops.arithmetic import absolute, isfinite, stop_gradient
 from autodiff.ops.complex_numbers import is_complex, magnitude
-from autodiff.ops.decompositions import svd
 from autodiff.ops.families import cast, logical_and, not_equal, reduce_sum, reshape, select
 from autodiff.ops.reduction import reduce_max
 from autodiff.ops.transcendental import power, radical, root
@@ -115,7 +115,7 @@ def _matrix_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any
 
 def _spectral_norm(x: Any, ord: Any) -> Any:
     """Norms of singular values, of the matrices in the last two axes."""
-    s = svd(x, full_matrices=False)[1]
+    s = ops.decompositions.svd(x, full_matrices=False)[1]
     if ord != "nuc":
         return (max if ord == 2 else min)(s, axis=-1)
     if not s.aval.size:

@@ -1,22 +1,23 @@
 """Indices with positions that are computed: `x[i]`, `x[i, 1:-1]`, `x[i:i + 3]` with traced integers.
 
-All positions of such an index make one window: a box of neighbours whose size is known. Slices with steps, and
-slices whose length is not known, are not of that kind.
+All positions of such an index make one window: a box of neighbours whose size is known. Slices with steps are not of
+that kind, nor are slices whose length is not known (`spans`).
 """
 
 from __future__ import annotations
 
+import operator
 from typing import Any, NamedTuple
 
 from autodiff.errors import AxisError, ConcretizationError, DTypeError
 from autodiff.ir.build import emitter, literal
 from autodiff.ir.core import Instr, Literal, Operand
-from autodiff.ops.arithmetic import sub
-from autodiff.ops.families import add, cast
+from autodiff.ops.arithmetic import identity, less, sub
+from autodiff.ops.families import add, cast, select
 from autodiff.ops.families import reshape as reshape_op
 from autodiff.ops.window import INT, index_of, set_window, window
 
-BACK = 64  # instructions looked back at for how the ends of a slice were computed
+DEPTH = 6  # instructions, one after the other, that are compared to find that two positions are the same
 
 
 class Place(NamedTuple):
@@ -36,9 +37,9 @@ def place(x: Any, index: Any) -> Place | None:
         For a slice between computed positions whose length is not known while the function is traced.
     """
     parts = list(index) if isinstance(index, tuple) else [index]
-    if not any(map(_is_computed_part, parts)) or not all(map(_is_simple, parts)):
+    if not any(map(is_computed_part, parts)) or not all(map(is_place, parts)):
         return None
-    return _place(x, _filled(parts, x.aval.ndim))
+    return _place(x, filled(parts, x.aval.ndim))
 
 
 def read(x: Any, at: Place) -> Any:
@@ -74,18 +75,18 @@ def is_computed(x: Any) -> bool:
     )
 
 
-def _is_computed_part(part: Any) -> bool:
+def is_computed_part(part: Any) -> bool:
     return any(map(is_computed, (part.start, part.stop))) if isinstance(part, slice) else is_computed(part)
 
 
-def _is_simple(part: Any) -> bool:
+def is_place(part: Any) -> bool:
     if isinstance(part, slice):
         ends = (part.start, part.stop)
         return part.step in (None, 1) and all(e is None or type(e) is int or is_computed(e) for e in ends)
     return part is None or part is Ellipsis or type(part) is int or is_computed(part)
 
 
-def _filled(parts: list[Any], ndim: int) -> list[Any]:
+def filled(parts: list[Any], ndim: int) -> list[Any]:
     """One entry per axis, and those for new axes."""
     used = sum(1 for p in parts if p is not None and p is not Ellipsis)
     if used > ndim:
@@ -104,7 +105,7 @@ def _place(x: Any, parts: list[Any]) -> Place:
             continue
         n = x.aval.shape[axis]
         keep = isinstance(part, slice)
-        start, size = _cut(x, part, n, axis) if keep else (_position(part, n, axis), 0)
+        start, size = _cut(part, n, axis) if keep else (_position(part, n, axis), 0)
         if keep:
             shape.append(size)
         if not (keep and size == n):
@@ -125,55 +126,115 @@ def _position(part: Any, n: int, axis: int) -> Any:
     return index_of(part, axis, n)
 
 
-def _cut(x: Any, part: slice, n: int, axis: int) -> tuple[Any, int]:
+def _cut(part: slice, n: int, axis: int) -> tuple[Any, int]:
     """Start and length of a slice."""
     if not is_computed(part.start) and not is_computed(part.stop):
         places = range(n)[part]
         return literal(places.start, INT), len(places)
-    start, stop = (0 if part.start is None else part.start), (n if part.stop is None else part.stop)
-    # Of this trace, both: one may be an array of an outer loop, the other have been computed from it here.
-    start, stop = (emitter().lift(p) if isinstance(p, Operand) else p for p in (start, stop))
-    length = _distance(x, start, stop)
+    length = distance(part, n)
     if length is None or length < 0:
+        known = _by_value(part, n)
+        if known is not None:
+            return literal(known.start, INT), len(known)
         raise ConcretizationError(
             f"a slice of axis {axis} (of size {n}) between computed positions: how long it is depends on their values",
             "slice with x[i:i + 3], of a length that is known; use np.where or a loop over the elements for others; "
             "or let the loop be unrolled: ad.unrolled(range(...))",
         )
-    # A slice ends where the array ends, and a computed one that does not fit would be shorter: that is an error here.
+    if not length:
+        return literal(0, INT), 0
     last = n - length
-    at = start if isinstance(start, Operand) else add(stop, -length)
     if last < 0:
         raise DTypeError(f"a slice of {length} elements along axis {axis}, which has {n}", "slice within the array")
-    return index_of(at, axis, last + 1), length
+    at = emitter().lift(part.start) if isinstance(part.start, Operand) else add(part.stop, -length)
+    # A slice ends where the array ends, and a computed one that does not fit would be shorter: that is an error here.
+    # One that begins before the end, counted from there, fits if it ends there too.
+    return index_of(select(less(at, 0), select(less(at, -length), add(at, n), n), at), axis, last + 1), length
 
 
-def _distance(x: Any, start: Any, stop: Any) -> int | None:
-    """How far two positions are apart, when that is known."""
-    instrs: dict[Any, Instr] = {}
-    history = getattr(next(p for p in (start, stop) if isinstance(p, Operand)), "history", None)
-    if history is not None:
-        instrs = {r: i for i in history()[-BACK:] for r in i.results}
-    (first, a), (second, b) = (_origin(p, instrs) for p in (start, stop))
-    return b - a if first is second else None
+def _by_value(part: slice, n: int) -> range | None:
+    """The places of a slice whose ends have values while the program is recorded; None where they have none."""
+    ends = [e.value if isinstance(e, Literal) else e for e in (part.start, part.stop)]
+    try:
+        return range(n)[slice(*(None if e is None else operator.index(e) for e in ends))]
+    except ConcretizationError:
+        return None
 
 
-def _origin(position: Any, instrs: dict[Any, Instr]) -> tuple[Any, int]:
-    """A position as another one and a number of steps from it."""
+def distance(part: slice, n: int) -> int | None:
+    """How far the ends of a slice of an axis of size n are apart, when that is known."""
+    start, stop = (0 if part.start is None else part.start), (n if part.stop is None else part.stop)
+    (first, a), (second, b) = spelled(start), spelled(stop)
+    return b - a if first == second else None
+
+
+# ---- positions compared ------------------------------------------------------------------------
+
+
+def spelled(position: Any, depth: int = DEPTH) -> tuple[Any, int]:
+    """How a position was computed: a key of what it is a number of steps away from, and these.
+
+    Two positions with equal keys differ by what the steps differ. The key of a plain number is None.
+    """
     steps = 0
     while True:
-        if isinstance(position, int | Literal):
+        if not isinstance(position, Operand) or isinstance(position, Literal):
             return None, steps + int(position.value if isinstance(position, Literal) else position)
-        instr = instrs.get(position)
+        position, instr = _made(position)
         if instr is None:
-            return position, steps
-        if instr.op is cast:
-            position = instr.operands[0]
-        elif instr.op is add and isinstance(instr.operands[1], Literal):
-            position, steps = instr.operands[0], steps + int(instr.operands[1].value)
-        elif instr.op is add and isinstance(instr.operands[0], Literal):
-            position, steps = instr.operands[1], steps + int(instr.operands[0].value)
-        elif instr.op is sub and isinstance(instr.operands[1], Literal):
-            position, steps = instr.operands[0], steps - int(instr.operands[1].value)
-        else:
-            return position, steps
+            return ("at", id(position)), steps
+        moved = _step(instr)
+        if moved is None:
+            return _key(position, instr, depth), steps
+        position, more = moved
+        steps += more
+
+
+def _step(instr: Instr) -> tuple[Any, int] | None:
+    """What an instruction counts from, and how far: of i + 3, i and 3."""
+    if instr.results[0].aval.dtype.kind not in "iu" or any(o.aval.dtype.kind not in "iu" for o in instr.operands):
+        return None
+    if instr.op is cast or instr.op is identity:
+        return instr.operands[0], 0
+    if instr.op is add or instr.op is sub:
+        first, second = instr.operands
+        if isinstance(second, Literal):
+            return first, int(second.value) if instr.op is add else -int(second.value)
+        if isinstance(first, Literal) and instr.op is add:
+            return second, int(first.value)
+    return None
+
+
+def _key(position: Any, instr: Instr, depth: int) -> Any:
+    """Two positions that were computed alike, as the ends of A[k[i]:k[i + 1]] are, have equal keys."""
+    try:
+        params = tuple(sorted(instr.params.items()))
+        hash(params)
+    except TypeError:
+        params = None
+    if params is None or not depth or len(instr.results) > 1:
+        return "at", id(position)
+    return instr.op.name, params, tuple([_operand_key(o, depth - 1) for o in instr.operands])
+
+
+def _operand_key(x: Any, depth: int) -> Any:
+    if isinstance(x, Literal):
+        return x.aval, x.value
+    if not x.aval.shape and x.aval.dtype.kind in "iu":
+        return spelled(x, depth)
+    return "at", id(_made(x)[0])
+
+
+def _made(x: Any) -> tuple[Any, Instr | None]:
+    """A value, or what the trace it belongs to has captured it from, and the instruction that computes it."""
+    while True:
+        home = getattr(x, "home", None)
+        if home is None:
+            return x, None
+        instr = home.producer(x)
+        if instr is not None:
+            return x, instr
+        outside = home.captured_from(x)
+        if outside is None:
+            return x, None
+        x = outside

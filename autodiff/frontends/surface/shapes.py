@@ -14,6 +14,7 @@ from autodiff.errors import ArgumentError, AxisError, ShapeError
 from autodiff.frontends.surface.common import lift, lift_all, one_axis, some_axes, unsupported
 from autodiff.frontends.surface.static import static_array
 from autodiff.ir.aval import ArrayAval
+from autodiff.ir.core import Operand
 from autodiff.ops import movement as ops
 from autodiff.ops.families import broadcast_shapes, cast, full, promoted, select
 from autodiff.ops.families import broadcast_to as broadcast_trailing
@@ -221,7 +222,7 @@ def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
 
 
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    x = lift(ary)
+    x, indices_or_sections = lift(ary), _sections(indices_or_sections)
     n = x.aval.shape[one_axis(axis, x.aval.ndim, "split")]
     if isinstance(indices_or_sections, int | np.integer) and n % int(indices_or_sections):
         raise ShapeError(f"split: axis {axis} of length {n} does not divide into {indices_or_sections} equal parts")
@@ -229,7 +230,12 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 
 
 def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    return _split(lift(ary), indices_or_sections, axis)
+    return _split(lift(ary), _sections(indices_or_sections), axis)
+
+
+def _sections(given: Any) -> Any:
+    """How many parts, as an int, or the places between them."""
+    return int(static_array(given, "split: sections")) if isinstance(given, Operand) and not given.aval.shape else given
 
 
 def _split(x: Any, sections: Any, axis: int) -> list[Any]:
@@ -283,7 +289,7 @@ def fliplr(m: Any) -> Any:
 
 
 def roll(a: Any, shift: Any, axis: Any = None) -> Any:
-    x = lift(a)
+    x, shift = lift(a), static_array(shift, "roll: shift")
     if axis is None:
         return reshape(roll(ravel(x), shift, 0), x.aval.shape)
     for s, k in np.broadcast(shift, axis):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.frontends.surface import indexing
+from autodiff.frontends.surface import indexing, spans
 from autodiff.frontends.surface.storage import ReadOnly, Reshaper, View, Viewer
 from autodiff.ir.core import Operand
 
@@ -92,14 +92,15 @@ _indexed = Indexed(operator.getitem, indexing.getitem)
 
 def getitem(x: Any, index: Any) -> Any:
     """x[index]: a view where NumPy gives one, that is without index arrays, and unless it is a number."""
-    if isinstance(index, Operand) and hasattr(x, "selection"):
-        mask = indexing.recorded_mask(index)
-        if mask is not None:
-            return x.selection(mask)
+    plain = indexing.plain_key(index) is not None
+    if not plain and hasattr(x, "selection"):
+        found = _of_unknown_shape(x, index)
+        if found is not None:
+            return found
     y = indexing.getitem(x if x.storage is None else x.storage.now(x), index)
     if not y.aval.shape and not _has_ellipsis(index):
         return y
-    if indexing.plain_key(index) is not None or indexing.is_basic(index):
+    if plain or indexing.is_basic(index):
         return _indexed.shared(x, y, ((index,), {}))
     forget = getattr(y, "forget_order", None)
     if forget is not None:
@@ -107,12 +108,32 @@ def getitem(x: Any, index: Any) -> Any:
     return y
 
 
+def _of_unknown_shape(x: Any, index: Any) -> Any:
+    """x[index] of a traced array when its shape depends on values; else None."""
+    if isinstance(index, Operand):
+        mask = indexing.recorded_mask(index) if spans.of(index) is None else None
+        if mask is not None:
+            return x.selection(mask)
+        return None if spans.of(index) is None else spans.gathered(x, index)
+    cut = spans.cut(x, index)
+    return None if cut is None else getitem(x, cut.index).ragged(cut.spans, (x, index))
+
+
 def is_part(value: Any, x: Any, index: Any) -> bool:
     """Whether `value` is the array that `x[index]` gave, still a view of x."""
     view = getattr(value, "storage", None)
+    if isinstance(view, spans.Open):
+        return value.part_of is not None and value.part_of[0] is x and value.part_of[1] is index
     if not isinstance(view, View) or view.base is not x or view.viewer is not _indexed:
         return False
     return view.call[0][0] is index or (indexing.is_basic(index) and bool(view.call[0][0] == index))
+
+
+def unknown_part(x: Any, index: Any) -> Any:
+    """The part of a traced array between computed positions; None for any other index."""
+    if indexing.plain_key(index) is not None or isinstance(index, Operand) or not hasattr(x, "selection"):
+        return None
+    return _of_unknown_shape(x, index)
 
 
 def _has_ellipsis(index: Any) -> bool:

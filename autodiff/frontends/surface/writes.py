@@ -29,6 +29,10 @@ def setitem(x: Any, index: Any, value: Any) -> None:
     storage.check_writable(x)
     if views.is_part(value, x, index):
         return  # the end of x[1:3] += y: the part was written when y was added
+    part = views.unknown_part(x, index)
+    if part is not None:
+        part.assign(value)
+        return
     now = storage.held(x)
     mask = indexing.recorded_mask(index)
     if mask is not None:

@@ -11,18 +11,19 @@ def sigmoid(x):
 
 
 def loss(main, extra, state, sequence):
-    """`main` is (2 layers, 4 b): weights and biases; `state` is (2 layers, b): hidden states and cells."""
-    layers, b = len(main) // 2, len(extra[0])
-    weights, biases = main[0::2].reshape(layers, 4, b), main[1::2].reshape(layers, 4, b)
-    hidden, cells = state[0::2].copy(), state[1::2].copy()
+    """`main` is (2 layers, 4 b), weights and biases; `state` is (2 layers, b), hidden states and cells, in turn."""
+    b = len(extra[0])
+    pairs = zip(main[0::2], main[1::2], strict=True)
+    layers = [(weights.reshape(4, b), biases.reshape(4, b)) for weights, biases in pairs]
+    hidden, cells = list(state[0::2]), list(state[1::2])
     total = 0.0
     for t in range(len(sequence) - 1):
         x = sequence[t] * extra[0]
-        for i in range(layers):
-            forget = sigmoid(x * weights[i, 0] + biases[i, 0])
-            ingate = sigmoid(hidden[i] * weights[i, 1] + biases[i, 1])
-            outgate = sigmoid(x * weights[i, 2] + biases[i, 2])
-            change = np.tanh(hidden[i] * weights[i, 3] + biases[i, 3])
+        for i, (weights, biases) in enumerate(layers):
+            forget = sigmoid(x * weights[0] + biases[0])
+            ingate = sigmoid(hidden[i] * weights[1] + biases[1])
+            outgate = sigmoid(x * weights[2] + biases[2])
+            change = np.tanh(hidden[i] * weights[3] + biases[3])
             cells[i] = cells[i] * forget + ingate * change
             hidden[i] = outgate * np.tanh(cells[i])
             x = hidden[i]

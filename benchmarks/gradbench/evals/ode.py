@@ -33,7 +33,4 @@ def prepare(given: Input) -> tuple[np.ndarray, int]:
     return np.array(given["x"], float), int(given["s"])
 
 
-FUNCTIONS = {
-    "primal": Function(ad.jit(solution, static_argnames="steps"), prepare),
-    "gradient": Function(ad.grad(last, static_argnames="steps"), prepare),
-}
+FUNCTIONS = {"primal": Function(ad.jit(solution), prepare), "gradient": Function(ad.grad(last), prepare)}

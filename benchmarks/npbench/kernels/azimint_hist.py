@@ -9,7 +9,7 @@ ANALYTIC = False  # histograms are real
 
 
 def initialize(n, rng):
-    return rng.uniform(size=n), rng.uniform(size=n), 4 if n < 1000 else 50
+    return rng.uniform(size=n), rng.uniform(size=n), 4 if n < 1000 else 64
 
 
 def kernel(data, radius, npt):

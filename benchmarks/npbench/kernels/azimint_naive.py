@@ -9,7 +9,7 @@ ANALYTIC = False  # the result is of dtype float
 
 
 def initialize(n, rng):
-    return rng.uniform(size=n), rng.uniform(size=n), 10 if n < 1000 else 50
+    return rng.uniform(size=n), rng.uniform(size=n), 16 if n < 1000 else 64
 
 
 def kernel(data, radius, npt):
