@@ -116,6 +116,7 @@ percentile: np.percentile(x, 30.0, axis=1)
 nanquantile: np.nanquantile(x, 0.3, axis=1)
 nanpercentile: np.nanpercentile(x, 30.0, axis=1)
 bincount: np.bincount([0, 2, 1, 1, 0], w)
+histogram: np.histogram(v, 3, weights=w)[0]
 diff: np.diff(x)
 trapezoid: np.trapezoid(v, np.cumsum(w))
 interp: np.interp(b, np.cumsum(w), v)

@@ -10,6 +10,7 @@ pytest.importorskip("benchmarks", reason="not part of a distribution")
 
 from benchmarks.gradbench import protocol, race, report, tool
 from benchmarks.gradbench.compare import Mismatch, largest_error
+from benchmarks.gradbench.evals import det
 from benchmarks.gradbench.function import Function
 from benchmarks.gradbench.references import particle
 from benchmarks.gradbench.references.complex_step import STEP
@@ -40,6 +41,22 @@ def test_answers_of_large_programs_are_those_of_the_reference(name, no_kernels):
 @pytest.mark.parametrize("name", tool.EVALS)
 def test_answers_of_all_tiny_sizes_are_those_of_the_reference(name):
     run_tiny(name, race.reference(name).TINY)
+
+
+def test_a_large_determinant_is_expanded_one_minor_after_the_other(no_kernels, monkeypatch):
+    monkeypatch.setattr(det, "TOGETHER", 2)
+    run_tiny("det", [(5,)])
+
+
+@pytest.mark.parametrize(("name", "vector"), [("ba", "cam"), ("ht", "theta")])
+def test_no_rotation_has_a_derivative(name, vector, no_kernels):
+    """The axis of a rotation by nothing is 0 / 0, on the side of a branch that is not taken."""
+    by = race.reference(name)
+    given = by.make(by.TINY[-1], np.random.RandomState(race.SEED))
+    given[vector][:3] = [0.0, 0.0, 0.0]
+    for name_of_function, function in tool.find(name).items():
+        output = protocol.evaluate(function, given)["output"]
+        assert largest_error(by.expected(name_of_function, given), output) <= EXACT
 
 
 @pytest.mark.parametrize("name", tool.EVALS)

@@ -5,37 +5,58 @@ function is traced, what becomes of it:
 
 | file | decides on |
 |---|---|
-| `control_loops` | `for` and `while`: Python, unrolled, `loop`, `while` |
+| `control_for`, `control_while` | loops: Python, unrolled, `loop`, `while` |
 | `control_branch` | `if`: Python, a guard, `cond` |
 | `control_logic` | `and`, `or`, `not`, comparisons, conditional expressions, `assert`, jumps |
 | `control_calls` | calls: the user's functions are rewritten in turn, built-ins take traced values |
 | `control_store` | `a[i] = v`, `a[i] += v` |
-| `control_region`, `control_carry`, `control_state` | how a piece of code is traced into a block, and its state |
+| `control_body`, `control_region` | how a piece of code is traced into a block |
+| `control_carry`, `control_state`, `control_lists` | its state |
 
-Start with `for_` in `control_loops`.
+Start with `for_` in `control_for`.
 """
 
 from __future__ import annotations
 
 import inspect
-import sys
+import types
 from collections.abc import Callable
 from typing import Any
 
 from autodiff.errors import ControlFlowError
 from autodiff.frontends.control_branch import if_
 from autodiff.frontends.control_calls import call, iterated, users
+from autodiff.frontends.control_for import for_
 from autodiff.frontends.control_logic import assert_, both, choose, compared, either, going, negated, raising
-from autodiff.frontends.control_loops import for_, while_
 from autodiff.frontends.control_store import augmented, index, item, loaded, stored, updated
 from autodiff.frontends.control_trips import Unrolled as unrolled
+from autodiff.frontends.control_while import while_
 from autodiff.frontends.syntax import GENERATORS, install, rewritten
 
-__all__ = [
-    *("assert_", "augmented", "both", "call", "choose", "compared", "either", "for_", "going", "if_", "index"),
-    *("item", "raising"),
-    *("iterated", "loaded", "negated", "stored", "traced_form", "unrolled", "updated", "users", "while_"),
-]
+__all__ = ["call", "traced_form", "unrolled", "users"]
+
+HOOKS = types.SimpleNamespace(
+    assert_=assert_,
+    augmented=augmented,
+    both=both,
+    call=call,
+    choose=choose,
+    compared=compared,
+    either=either,
+    for_=for_,
+    going=going,
+    if_=if_,
+    index=index,
+    item=item,
+    iterated=iterated,
+    loaded=loaded,
+    negated=negated,
+    raising=raising,
+    stored=stored,
+    updated=updated,
+    while_=while_,
+)
+install(HOOKS)
 
 
 def traced_form(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -56,6 +77,3 @@ def traced_form(function: Callable[..., Any]) -> Callable[..., Any]:
         )
     found = rewritten(function)
     return found if found is not function else lambda *args, **kwargs: call(function, *args, **kwargs)
-
-
-install(sys.modules[__name__])

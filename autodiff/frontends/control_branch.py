@@ -15,8 +15,8 @@ import numpy as np
 from autodiff.errors import ConcretizationError, LoopStateError, user_location
 from autodiff.frontends import trees as optree
 from autodiff.frontends.control_carry import Unsettled, common_dtype, described, filler, of_type, same
-from autodiff.frontends.control_facts import Branch
 from autodiff.frontends.control_depth import in_loop
+from autodiff.frontends.control_facts import Branch
 from autodiff.frontends.control_notes import NOWHERE, check_obstacles, decided, reason
 from autodiff.frontends.control_region import (
     Adoption,
@@ -31,14 +31,13 @@ from autodiff.frontends.control_region import (
     tracing_region,
 )
 from autodiff.frontends.control_state import UNSET, Slot, Surroundings, Variable, cells_of
-from autodiff.frontends.control_store import promoted
+from autodiff.frontends.control_store import promote
 from autodiff.frontends.control_truth import as_bool, truth
 from autodiff.frontends.guards import is_unstable
 from autodiff.frontends.surface import storage
 from autodiff.frontends.syntax_jumps import CONTROL, VALUE
 from autodiff.frontends.tracer import Tracer
 from autodiff.ir.build import emitter, inline
-from autodiff.ir.core import Block
 from autodiff.ops.cond import cond as emit_cond
 from autodiff.ops.families import Elementwise, cast
 
@@ -61,7 +60,7 @@ def if_(test: Any, then: Side, otherwise: Side | None, facts: tuple[Any, ...]) -
         elif otherwise is not None:
             otherwise()
     elif decides(test) or (tracing() and is_unstable(user_location() or NOWHERE)):
-        _promote(branch_.written, then, otherwise)
+        promote(branch_.written, cells_of(then, otherwise))
         branch(test, then, otherwise, None, branch_.assigned, branch_.out, branch_)
     else:
         _by_value(test, then, otherwise, branch_)
@@ -73,7 +72,7 @@ def _by_value(test: Tracer, then: Side, otherwise: Side | None, facts: Branch) -
         holds = truth(test)
     except ConcretizationError as error:
         try:
-            _promote(facts.written, then, otherwise)
+            promote(facts.written, cells_of(then, otherwise))
             _Branch(test, [then, otherwise], facts.assigned, facts.out, None).emit()
         except (Unsettled, ConcretizationError) as cause:
             raise error from cause
@@ -82,17 +81,6 @@ def _by_value(test: Tracer, then: Side, otherwise: Side | None, facts: Branch) -
         then()
     elif otherwise is not None:
         otherwise()
-
-
-def _promote(written: Sequence[str], *functions: Side | None) -> None:
-    cells = cells_of(*functions)
-    for name in written:
-        if name in cells:
-            slot = Variable(name, cells[name])
-            value = slot.get()
-            if type(value) is np.ndarray and value.dtype.kind in "fiubc":
-                slot.set(UNSET)
-                slot.set(promoted(value, name))
 
 
 def branch(
@@ -256,7 +244,7 @@ class _Branch:
 
     def _checked(self, value: Any, label: str) -> Any:
         view = getattr(value, "storage", None)
-        if isinstance(view, storage.View) and getattr(root(value).storage, "value", None) is not None and root(value) in self._arrays:
+        if isinstance(view, storage.View) and any(root(value) is a for a in self._arrays):
             raise Unsettled(label, "an array", "a view of an array that is written to")
         return value
 
@@ -290,7 +278,7 @@ class _Merge:
 
     def value(self, label: str, a: Any, b: Any) -> Callable[[list[Any]], Any]:
         if a is b:
-            return lambda outs: a
+            return lambda _: a
         if a is UNSET or b is UNSET:
             return self._one_sided(label, a, b)
         (xs, spec), (ys, other) = optree.tree_flatten(a), optree.tree_flatten(b)
@@ -308,14 +296,15 @@ class _Merge:
 
     def leaf(self, label: str, a: Any, b: Any) -> Callable[[list[Any]], Any]:
         if same(a, b):
-            return lambda outs: a
+            return lambda _: a
         given = [x for x in (a, b) if x is not UNSET]
         if not all(map(is_number, given)):
             if len(given) == 1:
-                return lambda outs: given[0]
+                return lambda _: given[0]
             raise Unsettled(label, described(a), described(b))
         operands = [self._lifted(k, x) for k, x in enumerate((a, b))]
-        known = [(o.aval, type(x) in (int, float, complex) or o.weak) for o, x in zip(operands, (a, b), strict=True) if o is not None]
+        pairs = [(o, x) for o, x in zip(operands, (a, b), strict=True) if o is not None]
+        known = [(o.aval, type(x) in (int, float, complex) or o.weak) for o, x in pairs]
         (first, first_weak), (second, second_weak) = known[0], known[-1]
         if first.shape != second.shape:
             raise Unsettled(label, of_type(first, first_weak), of_type(second, second_weak))
@@ -335,5 +324,3 @@ class _Merge:
             return None
         with resumed(self._builders[k]):
             return self._builders[k].lift(x)
-
-

@@ -24,7 +24,6 @@ from autodiff.frontends.surface import creation
 from autodiff.frontends.syntax import rewritten
 from autodiff.frontends.tracer import Tracer
 from autodiff.frontends.world import is_library_file
-from autodiff.ir.build import emitter
 from autodiff.ops.arithmetic import identity
 from autodiff.ops.families import cast
 
@@ -53,7 +52,7 @@ def call(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     inner = getattr(function, "py_func", None)
     if isinstance(inner, types.FunctionType) and tracing():
         return rewritten(inner)(*args, **kwargs)
-    method = getattr(kind, "__call__", None)
+    method = getattr(kind, "__call__", None)  # noqa: B004 - the function behind it
     if isinstance(method, types.FunctionType):
         return users(method)(function, *args, **kwargs)
     return function(*args, **kwargs)
@@ -181,8 +180,14 @@ isnan isinf isfinite log2 log10 exp2 cbrt
 """
 _MATH_NAMES = {
     **{n: n for n in _MATH.split()},
-    **{"asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2", "pow": "power"},
-    **{"asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh"},
+    "asin": "arcsin",
+    "acos": "arccos",
+    "atan": "arctan",
+    "atan2": "arctan2",
+    "pow": "power",
+    "asinh": "arcsinh",
+    "acosh": "arccosh",
+    "atanh": "arctanh",
 }
 
 
@@ -220,6 +225,20 @@ def _array(plain: Any) -> Callable[..., Any]:
     return make
 
 
+def _stack(arrays: Any, axis: int = 0, **kwargs: Any) -> Any:
+    """`np.stack`: of the rows that a loop collected it is the array that they are rows of."""
+    if kwargs or not isinstance(arrays, list | tuple) or not holds_arrays(arrays):
+        return np.stack(arrays, axis, **kwargs)
+    whole = as_array(arrays)
+    return whole if axis == 0 else np.moveaxis(whole, 0, axis)
+
+
+def _vstack(rows: Any, **kwargs: Any) -> Any:
+    """`np.vstack`: of vectors the same."""
+    vectors = isinstance(rows, list | tuple) and holds_arrays(rows) and all(np.ndim(r) == 1 for r in rows)
+    return _stack(rows, **kwargs) if vectors else np.vstack(rows, **kwargs)
+
+
 _SPECIAL: dict[Any, Callable[..., Any]] = {
     builtins.min: _extreme(min, np.minimum, np.min),
     builtins.max: _extreme(max, np.maximum, np.max),
@@ -239,6 +258,8 @@ _SPECIAL: dict[Any, Callable[..., Any]] = {
     **{f: _held(f) for f in (np.zeros, np.empty, np.ones, np.full)},
     **{f: _held(f) for f in (np.zeros_like, np.empty_like, np.ones_like, np.full_like)},
     **{f: _array(f) for f in (np.array, np.asarray)},
+    np.stack: _stack,
+    np.vstack: _vstack,
 }
 # These take a sequence of arrays, whose shapes may differ; the others take an array.
 _SEQUENCES = {np.concatenate, np.hstack, np.column_stack, np.dstack, np.block, np.broadcast_arrays, np.einsum, np.ix_}

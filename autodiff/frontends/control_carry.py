@@ -72,7 +72,7 @@ def common_dtype(a: np.dtype, a_weak: bool, b: np.dtype, b_weak: bool) -> np.dty
 def filler(aval: ArrayAval) -> Any:
     """In place of a value that nobody reads: what shows when somebody does."""
     kind = aval.dtype.kind
-    value: Any = math.nan if kind in "fc" else False if kind == "b" else int(np.iinfo(aval.dtype).min) if kind == "i" else 0
+    value: Any = math.nan if kind in "fc" else int(np.iinfo(aval.dtype).min) if kind == "i" else kind == "u" and 0
     return full(aval, value) if aval.shape else literal(value, aval.dtype)
 
 
@@ -109,6 +109,7 @@ class Leaf:
         self.result: Any = None
         self.final: Any = None
         self.written = False
+        self.made: tuple[str, int] | None = None  # the line that made what is there at the end of a trip
         if not fixed:
             self.aval, self.weak = typed(value)
             self.aval = ArrayAval(self.aval.shape, self.aval.dtype)
@@ -173,11 +174,12 @@ class Leaf:
 
     def _settle(self, operand: Any, weak: bool, builder: RegionBuilder) -> bool:
         aval = operand.aval
+        self.made = made_at(builder, operand)
         wanted = common_dtype(self.aval.dtype, self.weak, aval.dtype, weak)
         # Python's numbers adapt; arrays and NumPy's numbers are of one dtype all the time.
         adapts = (self.weak or wanted == self.aval.dtype) and (weak or wanted == aval.dtype)
         if aval.shape != self.aval.shape or not adapts:
-            raise Unsettled(self.label, of_type(self.aval, self.weak), of_type(aval, weak), made_at(builder, operand))
+            raise Unsettled(self.label, of_type(self.aval, self.weak), of_type(aval, weak), self.made)
         if wanted != self.aval.dtype:
             self.aval, self.weak = ArrayAval(aval.shape, wanted), self.weak and weak
             return False
@@ -201,7 +203,8 @@ class Leaf:
         if self.fixed:
             return self.value
         if result is None:
-            return storage.copied(self.value) if self.own and not self.array and self.final is not self.param else self.value
+            copied = self.own and not self.array and self.final is not self.param
+            return storage.copied(self.value) if copied else self.value
         if self.array:
             storage.write(self.value, result)
             return self.value
@@ -255,7 +258,8 @@ class Place:
         if spec != self.spec:
             before = optree.tree_unflatten(self.spec, [leaf.value for leaf in self.leaves])
             raise Unsettled(self.slot.label, described(before), described(value))
-        return all([leaf.finish(builder, final) for leaf, final in zip(self.leaves, leaves, strict=True)])
+        settled = [leaf.finish(builder, final) for leaf, final in zip(self.leaves, leaves, strict=True)]
+        return all(settled)
 
     def _begin_late(self, builder: RegionBuilder, value: Any) -> bool:
         """The loop gives a first value: from now on there is one of this type, which nobody reads."""
@@ -316,14 +320,14 @@ class State:
 
     def finish(self, builder: RegionBuilder) -> bool:
         """Take what the trip leaves; whether it is of the types that it was given."""
-        settled = all([leaf.finish(builder, leaf.value) for leaf in self.arrays])
-        settled = all([place.finish(builder) for place in self.places]) and settled
+        settled = [leaf.finish(builder, leaf.value) for leaf in self.arrays]
+        settled += [place.finish(builder) for place in self.places]
         values = [id(x.value) for x in self.leaves() if x.own and not x.fixed]
         for leaf in self.leaves():
             written = leaf.written or (leaf.array and leaf.changes)
             if written and values.count(id(leaf.value)) > 1:
                 raise Unsettled(leaf.label, "an array that is also known by another name", "written to")
-        return settled
+        return all(settled)
 
     def conclude(self, results: dict[Leaf, Any]) -> None:
         """Put the results of the loop in place of the state."""
@@ -336,4 +340,4 @@ class State:
         exchanged = [x for x in values if x.final is not x.param and id(x.final) in params]
         if any(x.written for x in values):
             for leaf in {*exchanged, *(params[id(x.final)] for x in exchanged), *(x for x in values if x.written)}:
-                leaf.value.storage = Rebound(leaf.label)
+                leaf.value.storage = Rebound(leaf.label, leaf.made)

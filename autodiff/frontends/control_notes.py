@@ -19,7 +19,7 @@ def decided(kind: Kind, what: str, why: str) -> None:
     """Note what became of a statement of the user's."""
     decisions = getattr(emitter(), "decisions", None)
     location = user_location() or NOWHERE
-    if decisions is not None and not any(d.location == location and d.what == what and d.kind == kind for d in decisions):
+    if decisions is not None and (location, what, kind) not in {(d.location, d.what, d.kind) for d in decisions}:
         decisions.append(Decision(kind, location, what, why))
 
 
@@ -51,7 +51,7 @@ def state_error(error: Exception, what: str) -> Exception:
         )
     if isinstance(error, Grown):
         return LoopStateError(
-            f"{error.args[0] or 'a container'!r} gets more or fewer entries in a trip (append, pop, ...) of a {what} that "
+            f"{error.args[0] or 'a container'!r} gets more or fewer entries in a trip (append, pop) of a {what} that "
             "cannot be unrolled",
             "write into an array that is made before the loop: out[k] = v",
         )

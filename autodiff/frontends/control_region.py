@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from autodiff.errors import ArgumentError
+from autodiff.errors import ArgumentError, describe_location
 from autodiff.frontends import tapes
 from autodiff.frontends.questions import Absent, Enclosed
 from autodiff.frontends.surface.storage import Owned, View
@@ -85,14 +85,16 @@ class Adopted(Owned):
 class Rebound:
     """The storage of an array that a loop wrote to, and whose name now means another one."""
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: str, made: tuple[str, int] | None) -> None:
         self._label = label
+        self._made = describe_location(made)
         self.first: Any = None
 
     def now(self, x: Any) -> NoReturn:
         raise ArgumentError(
             f"an array of shape {x.aval.shape} was written to by a loop under the name {self._label!r}, which then "
-            "became the name of another array: which elements the first one holds is not known here",
+            f"became the name of another array{self._made and f' ({self._made})'}: which elements the first one holds "
+            "is not known here",
             f"read it by the name {self._label!r}, or do not use one array under two names: {self._label}.copy()",
         )
 

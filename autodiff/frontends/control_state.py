@@ -234,8 +234,9 @@ def _changed_entries(label: str, container: Any, kept: Any) -> list[Slot]:
     if len(container) - len(new) < len(kept) or not all(isinstance(k, str) for k in new):
         raise Grown(label)
     changed = [k for k, v in container.items() if kept.get(k, UNSET) is not v]
-    attribute = label.endswith(".__dict__")
-    return [Entry(label.removesuffix("__dict__") + k if attribute else f"{label}[{k!r}]", container, k) for k in changed]
+    prefix = label.removesuffix("__dict__")
+    labels = [prefix + k if prefix != label else f"{label}[{k!r}]" for k in changed]
+    return [Entry(name, container, k) for name, k in zip(labels, changed, strict=True)]
 
 
 @functools.lru_cache(maxsize=4096)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 import sys
+import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,9 +22,11 @@ from autodiff.frontends.control_depth import in_loop
 from autodiff.frontends.control_region import RegionBuilder, in_region, is_number, tracing
 from autodiff.frontends.surface.storage import copied
 from autodiff.frontends.tracer import Tracer
+from autodiff.frontends.world import cell_content
 from autodiff.ir.build import emitter, emitting_to
 from autodiff.ops.arithmetic import identity
 
+_REFERENCES, _KNOWN = 5, 3
 OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "+=": operator.iadd,
     "-=": operator.isub,
@@ -53,6 +56,7 @@ index = _Index()
 
 def item(x: Any, at: Any) -> Any:
     """`x[at]`; a plain array, or a list of arrays that are alike, may be read at a traced position."""
+    at = _without_lists(at)
     if type(x) is np.ndarray and x.dtype.kind in "fiubc" and tracing() and _traced(at):
         return emitter().lift(x)[at]  # type: ignore[index]
     if isinstance(x, list | tuple) and isinstance(at, Tracer) and (in_loop() or in_region()):
@@ -94,6 +98,7 @@ def _home(column: Sequence[Any]) -> Any:
 
 def stored(value: Any, array: Any, at: Any, own: bool) -> Any:
     """`array[at] = value`; the array, or what takes its place. `own`: whether a name of the function is set to it."""
+    at = _without_lists(at)
     if type(array) is np.ndarray and tracing() and (_traced(value) or _traced(at)):
         array = _in_place_of(array, own)
     array[at] = value
@@ -102,6 +107,7 @@ def stored(value: Any, array: Any, at: Any, own: bool) -> Any:
 
 def loaded(array: Any, at: Any) -> tuple[Any, Any, Any]:
     """The beginning of `array[at] += value`."""
+    at = _without_lists(at)
     if type(array) is np.ndarray and tracing() and _traced(at):
         return array, at, emitter().lift(array)[at]  # type: ignore[index]
     return array, at, array[at]
@@ -125,6 +131,13 @@ def augmented(x: Any, sign: str, value: Any) -> Any:
     return OPERATORS[sign](x, value)
 
 
+def _without_lists(at: Any) -> Any:
+    """An index in which lists that hold traced numbers are arrays: `a[[i, j]]`."""
+    if isinstance(at, list) and holds_arrays(at):
+        return stacked(at)
+    return tuple(map(_without_lists, at)) if isinstance(at, tuple) else at
+
+
 def _traced(x: Any) -> bool:
     if isinstance(x, tuple | list):
         return holds_arrays(x) or any(map(_traced, x))
@@ -135,7 +148,7 @@ def _traced(x: Any) -> bool:
 
 def _in_place_of(array: np.ndarray, own: bool) -> Any:
     """A traced array with the elements of a plain one, which nobody else may know."""
-    # Four: the variable of the user's function, two of this module, and the argument of getrefcount.
+    # The variable of the user's function, two of this module, and those of the calls.
     if not own or sys.getrefcount(array) > _REFERENCES or array.base is not None:
         raise no_place(array)
     return traced_copy(array)
@@ -144,22 +157,22 @@ def _in_place_of(array: np.ndarray, own: bool) -> Any:
 def no_place(array: np.ndarray, name: str = "") -> DTypeError:
     called = f" ({name!r})" if name else ""
     return DTypeError(
-        f"a traced value is written into a plain NumPy array of shape {array.shape}{called} that is also known elsewhere: "
-        "by another name, as an argument, or from outside of the function",
+        f"a traced value is written into a plain NumPy array of shape {array.shape}{called} that is also known "
+        "elsewhere: by another name, as an argument, or from outside of the function",
         "make the array in the function, with np.zeros(shape) or x.copy(), and return it",
     )
 
 
-def promoted(array: np.ndarray, name: str) -> Any:
-    """A traced array in place of the plain one that the variable `name` held, and nobody else."""
-    if sys.getrefcount(array) > _REFERENCES or array.base is not None:
-        return array
-    return traced_copy(array)
+def promote(names: Sequence[str], cells: dict[str, types.CellType]) -> None:
+    """Let traced arrays take the place of the plain ones that variables hold, where nobody else holds them."""
+    for name in names:
+        value = cell_content(cells[name]) if name in cells else None
+        plain = type(value) is np.ndarray and value.dtype.kind in "fiubc" and value.base is None
+        # Known to the cell, to `value`, and to the call of getrefcount: to nobody else.
+        if plain and sys.getrefcount(value) <= _KNOWN:
+            cells[name].cell_contents = traced_copy(value)
 
 
 def traced_copy(array: np.ndarray) -> Any:
     """A traced array with the elements of a plain one."""
     return copied(identity(array))
-
-
-_REFERENCES = 5

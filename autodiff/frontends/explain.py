@@ -10,6 +10,7 @@ from autodiff.errors import describe_location
 from autodiff.frontends.decision import Decision
 from autodiff.frontends.specialisations import Entry
 
+
 def explained(function: Any, transform: str, entry: Entry, alike: int) -> str:
     """What became of one program; `alike` counts those for arguments of the same kinds."""
     traced, program = entry.traced, entry.program

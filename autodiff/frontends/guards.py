@@ -80,13 +80,24 @@ class Guards:
         with continuing(block) as (b, outs):
             return b.block([*outs, *inline(self.block, [b.params[k] for k in self.places])])
 
-    def by_numpy(self, args: Sequence[Any]) -> tuple[Any, ...] | None:
-        """The values for these arguments of the program; None when they cannot be computed at all."""
+    def by_numpy(self, args: Sequence[Any]) -> Sequence[Any]:
+        """The values for these arguments of the program, up to the first that cannot be computed."""
         self._run = self._run or prepared(self.block)
+        given = [args[k] for k in self.places]
         try:
-            return self._run(*[args[k] for k in self.places])
+            return self._run(*given)
         except Exception:  # an index out of range, say: they are not the arguments it was recorded with
-            return None
+            return self._one_by_one(given)
+
+    def _one_by_one(self, given: Sequence[Any]) -> list[Any]:
+        values: list[Any] = []
+        for wanted in self.block.results:
+            instrs = relevant(self.block.instrs, [wanted])
+            try:
+                values += prepared(Block(self.block.params, instrs, (wanted,)))(*given)
+            except Exception:
+                break
+        return values
 
     def adopt(self, values: Sequence[Any]) -> None:
         """These are the kernel's values where the guards hold: remember how it rounds."""
@@ -101,11 +112,11 @@ def prepared(block: Block) -> Callable[..., tuple[Any, ...]]:
 
 
 def first_miss(values: Sequence[Any], expected: Sequence[Any]) -> int | None:
-    """The number of the first guard that does not hold."""
-    for k, (a, b) in enumerate(zip(values, expected, strict=True)):
+    """The number of the first guard that does not hold, or whose value is missing."""
+    for k, (a, b) in enumerate(zip(values, expected, strict=False)):
         if a != b if type(b) is int else not _same(a, b):
             return k
-    return None
+    return None if len(values) == len(expected) else len(values)
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -203,7 +203,7 @@ class Ragged(NDArrayOperatorsMixin, Tracer):
         return self.conj()
 
     def clip(self, *args: Any, **kwargs: Any) -> Any:
-        return functions.mapped(elementwise.clip, (self, *args), kwargs)
+        return functions.mapped(elementwise.clip, (self, *args), kwargs, True)
 
     def round(self, decimals: int = 0, out: Any = None) -> Any:  # noqa: ARG002
         return functions.mapped(elementwise.round_, (self, decimals), {})

@@ -15,6 +15,7 @@ from autodiff.errors import ArgumentError, ShapeError
 from autodiff.frontends.surface import norms, products, reductions, spans, table
 from autodiff.frontends.surface.common import as_dtype, as_float, lift, one_axis, some_axes
 from autodiff.frontends.surface.spans import Span
+from autodiff.ir.core import Operand
 from autodiff.ops.arithmetic import maximum, sub
 from autodiff.ops.complex_numbers import squared_magnitude
 from autodiff.ops.families import (
@@ -31,6 +32,11 @@ from autodiff.ops.transcendental import root
 
 Spans = tuple[Span | None, ...]
 MISSING = reductions.MISSING
+_CHEAP = {
+    *(np.add, np.subtract, np.multiply, np.divide, np.negative, np.positive, np.absolute, np.maximum, np.minimum),
+    *(np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal, np.square, np.conjugate),
+    *(np.logical_and, np.logical_or, np.logical_not, np.bitwise_and, np.bitwise_or, np.invert),
+}
 _PRODUCTS = {np.matmul, np.vecdot, np.matvec, np.vecmat}
 
 
@@ -68,7 +74,8 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[st
     if method == "__call__" and ufunc is np.vecdot:
         return dot(conj(inputs[0]), inputs[1])
     if method == "__call__" and ufunc not in _PRODUCTS and set(given) <= {"dtype", "casting"}:
-        return mapped(lambda *xs: table.call_ufunc(ufunc, method, xs, dict(given)), inputs, {})
+        cheap = ufunc in _CHEAP
+        return mapped(lambda *xs: table.call_ufunc(ufunc, method, xs, dict(given)), inputs, {}, cheap)
     if method == "reduce" and ufunc in _REDUCED:
         return _REDUCED[ufunc](inputs[0], **{"axis": 0, **kwargs})
     if method == "accumulate" and ufunc in _ACCUMULATED:
@@ -78,11 +85,25 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[st
     return first_ragged(*inputs).refuse(f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}"))
 
 
-def mapped(function: Callable[..., Any], inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-    """An elementwise function: of all elements, brought to the positions of the first array along every axis."""
+def mapped(function: Callable[..., Any], inputs: Sequence[Any], kwargs: dict[str, Any], is_cheap: bool = False) -> Any:
+    """An elementwise function: of all elements, brought to the positions of the first array along every axis.
+
+    One that is not cheap is given 1 in place of the elements outside. Else it would be the same in every trip of a
+    loop and be computed before it, where nothing says any more that the slope at an infinite element does not count.
+    """
     parts = joined(inputs)
-    found = function(*[x if _is_plain(x) else aligned(x, parts) for x in inputs], **kwargs)
+    given = [x if _is_plain(x) else aligned(x, parts) for x in inputs]
+    if not is_cheap:
+        given = [_inside(x, parts) if isinstance(x, Operand) and x.aval.shape else x for x in given]
+    found = function(*given, **kwargs)
     return tuple([made(y, parts) for y in found]) if isinstance(found, tuple) else made(found, parts)
+
+
+def _inside(values: Any, parts: Spans) -> Any:
+    """The elements of an operand, 1 in place of those outside of the spans of its last axes."""
+    own = parts[len(parts) - values.aval.ndim :]
+    stretched = [s if s and n == s.size else None for s, n in zip(own, values.aval.shape, strict=True)]
+    return settled(values, tuple(stretched), 1)
 
 
 def _is_plain(x: Any) -> bool:
@@ -120,7 +141,7 @@ def brought(values: Any, axis: int, own: Span | None, wanted: Span | None, stret
 
 
 def conj(x: Any) -> Any:
-    return mapped(lambda y: conjugate(lift(y)), (x,), {})
+    return mapped(lambda y: conjugate(lift(y)), (x,), {}, True)
 
 
 # ---- reductions --------------------------------------------------------------------------------
@@ -206,16 +227,14 @@ def _real(dtype: np.dtype) -> np.dtype:
     return np.zeros(0, dtype).real.dtype
 
 
-def var(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = MISSING
-) -> Any:
+def var(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = MISSING) -> Any:
     if out is not None:
         raise ArgumentError("var: out= is not supported here", "assign the result")
     values, own = held(a)
     axes = some_axes(axis, len(own), "var")
     x = made(as_dtype(as_float(values), dtype), own)
     away = x - mean(x, axes, keepdims=True)
-    total = sum_(mapped(squared_magnitude, (away,), {}), axes, None, None, keepdims)
+    total = sum_(mapped(squared_magnitude, (away,), {}, True), axes, None, None, keepdims)
     free = maximum(sub(lift(count(own, values.aval.shape, axes)), float(ddof)), 0.0)
     return total / as_dtype(free, total.dtype)
 
@@ -229,7 +248,7 @@ def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = MISSING) -> A
 
 
 def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    counted = mapped(lambda x: cast(not_equal(x, 0), dtype=np.dtype(np.intp)), (a,), {})
+    counted = mapped(lambda x: cast(not_equal(x, 0), dtype=np.dtype(np.intp)), (a,), {}, True)
     return sum_(counted, axis, None, None, keepdims)
 
 
@@ -355,7 +374,7 @@ def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     if own is not None:
         return own(*args, **kwargs)
     if function in ELEMENTWISE:
-        return mapped(lambda *xs: table.call_function(function, xs, kwargs), args, {})
+        return mapped(lambda *xs: table.call_function(function, xs, kwargs), args, {}, function in _CHEAP_FUNCTIONS)
     named = [*args, *kwargs.values()]
     found = next((a for a in named if spans.of(a) is not None), None)
     if found is None:  # in a list, for one
@@ -367,6 +386,7 @@ ELEMENTWISE = {
     *(np.where, np.clip, np.nan_to_num, np.round, np.around, np.fix, np.sinc, np.i0, np.real, np.imag, np.copy),
     *(np.isclose, np.isneginf, np.isposinf, np.angle, np.real_if_close),
 }
+_CHEAP_FUNCTIONS = {np.where, np.clip, np.real, np.imag, np.copy}
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.sum: sum_,
     np.prod: _reducing("prod", reductions.prod),

@@ -29,7 +29,7 @@ from autodiff.runtime.tiers import Program
 LIMIT = 64  # programs kept for one kind of call, least recently used ones dropped first
 STABLE = 8  # programs that one line may have caused before it is called unstable
 STABLE_FLOATS = 3  # the same for a line that asks for a float
-Values = Sequence[Any] | None  # of the guards; None: they cannot be computed
+Values = Sequence[Any]  # of the guards, up to the first that cannot be computed
 _warned: set[Site] = set()
 
 
@@ -155,7 +155,7 @@ class Specialisations:
                 return values
             except Exception:  # of a path that is not taken, unless the guards hold
                 found = guards.by_numpy(args)
-                if found is not None and first_miss(found, guards.answers) is None:
+                if first_miss(found, guards.answers) is None:
                     raise
                 return found
 
@@ -166,7 +166,7 @@ class Specialisations:
         """An entry whose guards hold by what NumPy computes; else None, and the line that missed."""
 
         def by_numpy(entry: Entry) -> Values:
-            return entry.guards and entry.guards.by_numpy(entry.arguments(leaves))
+            return entry.guards.by_numpy(entry.arguments(leaves)) if entry.guards else ()
 
         return self.search(by_numpy, exact=True)
 
@@ -180,12 +180,12 @@ class Specialisations:
             if entry is None or entry.guards is None:
                 break
             values = ask(entry)
-            if values is None:
-                return None, site
             k = first_miss(values, _expected(entry, exact))
             if k is None:
                 break
             site = entry.guards.guards[k].site
+            if k == len(values):  # where Python asks this, it gets an error
+                return None, site
             entry = next((e for e in self.entries if _may_hold(e, values[: k + 1], exact) and e.holds()), None)
         else:
             return None, site

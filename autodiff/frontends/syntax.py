@@ -9,7 +9,6 @@ Read on in `syntax_statements`; `syntax_source` finds the source, `syntax_jumps`
 """
 
 from __future__ import annotations
-
 import __future__
 
 import ast
@@ -135,8 +134,8 @@ def _remember(code: _Code, made: _Code) -> None:
     while stack:
         new, old = stack.pop()
         ORIGINALS[new] = old
-        for inner in (c for c in new.co_consts if isinstance(c, _Code)):
-            stack.append((inner, nested.get((inner.co_name, inner.co_firstlineno), old)))
+        inner = [c for c in new.co_consts if isinstance(c, _Code)]
+        stack += [(c, nested.get((c.co_name, c.co_firstlineno), old)) for c in inner]
 
 
 def _codes(code: _Code) -> list[_Code]:

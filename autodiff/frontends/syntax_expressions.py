@@ -1,11 +1,11 @@
 """Expressions as calls into `frontends/control.py`, wherever a traced value may decide what is evaluated.
 
-    f(x)             ad__.call(f, x)
-    a if c else b    ad__.choose(c, lambda: a, lambda: b)
-    a and b, a or b  ad__.both(a, lambda: b), ad__.either(a, lambda: b)
-    not a            ad__.negated(a)
-    a < b < c        ad__.compared(a, "<", lambda: b, "<", lambda: c)
-    a[i]             ad__.item(a, ad__.index[i])
+f(x)             ad__.call(f, x)
+a if c else b    ad__.choose(c, lambda: a, lambda: b)
+a and b, a or b  ad__.both(a, lambda: b), ad__.either(a, lambda: b)
+not a            ad__.negated(a)
+a < b < c        ad__.compared(a, "<", lambda: b, "<", lambda: c)
+a[i]             ad__.item(a, ad__.index[i])
 """
 
 from __future__ import annotations

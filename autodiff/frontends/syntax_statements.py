@@ -57,9 +57,7 @@ class _Function:
         self._node = node
         a = node.args
         listed = [*a.posonlyargs, *a.args]
-        self._parameters = frozenset(
-            p.arg for p in (*listed, *a.kwonlyargs, *filter(None, (a.vararg, a.kwarg)))
-        )
+        self._parameters = frozenset(p.arg for p in (*listed, *a.kwonlyargs, *filter(None, (a.vararg, a.kwarg))))
         self._owner = owner
         self._expressions = Expressions(owner, listed[0].arg if listed else "")
         self._declared = {n for s in _own(node.body) if isinstance(s, ast.Global) for n in s.names}
@@ -236,7 +234,9 @@ class _Function:
     def _assign(self, node: ast.Assign) -> list[ast.stmt]:
         """`a[i] = v` becomes a call, so that a plain array can give way to a traced one."""
         node.value = self._of(node.value)
-        if not any(isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store) for t in node.targets for n in ast.walk(t)):
+        if not any(
+            isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store) for t in node.targets for n in ast.walk(t)
+        ):
             node.targets = [self._of(t) for t in node.targets]
             return [node]
         if len(node.targets) == 1 and isinstance(node.targets[0], ast.Subscript):

@@ -45,6 +45,10 @@ class Tracer(ArrayMethods, Value):
     def __repr__(self) -> str:
         return f"<traced {self.aval} in {self.home.name}>"
 
+    def __format__(self, spec: str) -> str:
+        """What it is: text that is made while a function is traced is made once, and of no value."""
+        return repr(self)
+
     def _refuse(self, asked: str, remedy: str, why: str = "") -> Any:
         if not self.home.active:
             raise leaked(self)

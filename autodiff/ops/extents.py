@@ -14,8 +14,9 @@ from autodiff.errors import AxisError, DTypeError
 from autodiff.ir.aval import ArrayAval
 from autodiff.ops.arithmetic import greater_equal, less
 from autodiff.ops.families import add, broadcast_shapes, equal, full, logical_and, select
+from autodiff.ops.indexing import take
 from autodiff.ops.op import Arrays, BadExample, Batched, Example
-from autodiff.ops.window import INT, Bounded, bounded
+from autodiff.ops.window import INT, Bounded
 from autodiff.records import record
 
 
@@ -26,8 +27,8 @@ class Within(Bounded):
     name: str = "within"
     size_params: tuple[str, ...] = ()
     examples = (
-        Example((np.array(-2), np.array(3)), {"axis": 0}),
-        Example((np.array(2), np.array(3)), {"axis": 1}),
+        Example((np.array(-9), np.array(9)), {"axis": 0}),
+        Example((np.array(0), np.array(9)), {"axis": 1}),
     )
     errors = (
         BadExample((np.array(3), np.array(3)), {"axis": 0}, AxisError, ("3", "axis 0")),
@@ -57,7 +58,7 @@ class Within(Bounded):
     def batch(self, operands: Sequence[Any], batched: Batched, params: dict[str, Any]) -> Arrays:
         i, count = operands
         found = select(less(i, 0), add(i, count), i)
-        return (add(found, _checked(logical_and(greater_equal(found, 0), less(found, count)), params)),)
+        return (add(found, _checked(logical_and(greater_equal(found, 0), less(found, count)))),)
 
 
 @record
@@ -77,12 +78,12 @@ class Agreed(Within):
         return (np.zeros(np.broadcast_shapes(np.shape(i), np.shape(count)), INT)[()],)
 
     def batch(self, operands: Sequence[Any], batched: Batched, params: dict[str, Any]) -> Arrays:
-        return (_checked(equal(*operands), params),)
+        return (_checked(equal(*operands)),)
 
 
-def _checked(holds: Any, params: Mapping[str, Any]) -> Any:
-    """0 where a condition holds that is checked for a whole batch."""
-    return bounded(select(holds, full(ArrayAval(holds.aval.shape, INT), 0), 1), axis=params["axis"], size=(1,))
+def _checked(holds: Any) -> Any:
+    """0 for each of a batch, for which a condition has to hold: `take` checks many indices at once."""
+    return take(full(ArrayAval((1,), INT), 0), select(holds, full(ArrayAval(holds.aval.shape, INT), 0), 1), axis=0)
 
 
 within = Within()

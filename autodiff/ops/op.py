@@ -67,6 +67,7 @@ class Op:
     takes_complex = False  # whether its derivative holds for complex operands
     keeps_mask = False  # whether `vjp` takes a `Masked` cotangent
     masks_tangents = False  # whether `jvp` takes `Masked` tangents
+    kept_items: tuple[int, ...] = ()  # operands that are put into a larger one, to be read anywhere
     selects: bool = False  # leaves elements of its operand out: what is left out has no cotangent, by construction
     moves: bool = False  # linear, with coefficients 0 and 1: a mask goes through the rules as its value does
     examples: tuple[Example, ...] = ()

@@ -89,6 +89,7 @@ class Push(Stack):
     """The stack with the item of trip `at`, which is the next one or one that is there."""
 
     name: str = "push"
+    kept_items: tuple[int, ...] = (1,)
 
     def infer(self, stack: ArrayAval, item: ArrayAval, at: ArrayAval) -> tuple[ArrayAval, ...]:
         if not isinstance(stack, StackAval) or stack.item != item:

@@ -217,6 +217,8 @@ class Read(Window):
 class Written(Window):
     """The array, with a part in the window, or added to what is there."""
 
+    kept_items = (1,)
+
     def infer(
         self, x: ArrayAval, part: ArrayAval, *starts: ArrayAval, axes: Any, kept: Any, sizes: Any
     ) -> tuple[ArrayAval, ...]:

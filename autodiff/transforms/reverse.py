@@ -82,9 +82,14 @@ def _pull(instr: Instr, cts: dict[Operand, Any], active: set[Operand], fragile: 
         _pull_into(instr, plain(ct), cts, flags)
         return
     parts = _moved(instr, ct, flags) if op.moves else op.vjp(ct, y, instr.operands, instr.params, flags)
-    for operand, wanted, part in zip(instr.operands, flags, parts, strict=True):
+    for k, (operand, wanted, part) in enumerate(zip(instr.operands, flags, parts, strict=True)):
         if wanted and part is not None:
-            _accumulate(cts, operand, part)
+            _accumulate(cts, operand, _left_out(part) if k in op.kept_items and operand in fragile else part)
+
+
+def _left_out(ct: Any) -> Any:
+    """The cotangent of what was written down for another trip, or another loop, from where no mask comes."""
+    return ct if isinstance(ct, Masked) else Masked(ct, not_equal(ct, 0))
 
 
 def _pull_into(instr: Instr, ct: Any, cts: dict[Operand, Any], flags: tuple[bool, ...]) -> None:

@@ -11,7 +11,7 @@ import numpy
 from benchmarks.npbench.kernel import Arguments, Kernel, fresh, outputs, positions
 
 IMAGINARY_STEP = 1e-30
-STEP = 1e-6  # the error of the formula is its sixth power; that of rounding 1e-10
+STEP = 1e-5  # the error of the formula is its sixth power; that of rounding 1e-11 of the value
 STENCIL = {1: 45 / 60, 2: -9 / 60, 3: 1 / 60}
 
 
@@ -26,8 +26,13 @@ def direction(kernel: Kernel, arguments: Arguments, name: str, seed: int) -> num
     return (drawn + drawn.T) / 2 if name in getattr(kernel, "SYMMETRIC", ()) else drawn
 
 
-def slope(kernel: Kernel, arguments: Arguments, factors: list[Any], along: dict[str, numpy.ndarray]) -> float:
-    """The derivative of the weighted sum of the outputs along directions of some arguments at once."""
+def slope(
+    kernel: Kernel, arguments: Arguments, factors: list[Any], along: dict[str, numpy.ndarray], size: float = STEP
+) -> float:
+    """The derivative of the weighted sum of the outputs along directions of some arguments at once.
+
+    The more numbers there are, the more kinks lie within a step: large problems need a shorter `size` of the step.
+    """
 
     def value(start: Arguments, step: complex) -> Any:
         moved = list(fresh(start))
@@ -39,8 +44,8 @@ def slope(kernel: Kernel, arguments: Arguments, factors: list[Any], along: dict[
 
     if kernel.ANALYTIC:
         return float(value(_complex(arguments), 1j * IMAGINARY_STEP).imag / IMAGINARY_STEP)
-    differences = [c * (value(arguments, k * STEP) - value(arguments, -k * STEP)).real for k, c in STENCIL.items()]
-    return float(sum(differences) / STEP)
+    differences = [c * (value(arguments, k * size) - value(arguments, -k * size)).real for k, c in STENCIL.items()]
+    return float(sum(differences) / size)
 
 
 def _complex(arguments: Arguments) -> Arguments:

@@ -6,6 +6,7 @@ A new function of NumPy's that nobody has decided about fails the first test. Af
 """
 
 import contextlib
+import functools
 import pathlib
 import sys
 import warnings
@@ -106,30 +107,30 @@ def measured(namespace, name, expression):
     """The row of one function, its kernel left open."""
     reference, function, arrays = functions_of(expression)
     with interpreted():
-        expected = reference(*arrays)
-        if reason := refusal(function, arrays):
+        expected, program = reference(*arrays), ad.jit(function)
+        if reason := refusal(program, arrays):
             return Row(namespace, name, "no", "no", "no", "no", "no", reason)
-        value = works(lambda: close(plain(ad.jit(function)(*arrays)), expected, 1e-8))
+        value = works(lambda: close(plain(program(*arrays)), expected, 1e-8))
         derivative = "-"
         if holds_floats(expected):
             derivative = works(lambda: check_grads(floats_of(function), arrays, verbose=False, rtol=1e-5))
-        batch = works(lambda: check_batch(function, arrays, expected))
+        batch = works(lambda: check_batch(function, program, arrays))
     return Row(namespace, name, value, derivative, derivative, batch, "", expression)
 
 
-def refusal(function, arrays):
+def refusal(program, arrays):
     """Why a function is refused by name, if it is."""
     try:
-        ad.jit(function)(*arrays)
+        program(*arrays)
     except NotDifferentiableError as error:
         return f"{error.what.partition(' ')[2]}: {error.remedy}"
     return ""
 
 
-def check_batch(function, arrays, expected):
+def check_batch(function, program, arrays):
     """`vmap` over three slightly different calls gives what the calls give one by one."""
     scaled = [[a * (1.0 + 0.01 * k) for k in range(3)] for a in arrays]
-    one_by_one = [optree.tree_leaves(plain(ad.jit(function)(*call))) for call in zip(*scaled, strict=True)]
+    one_by_one = [optree.tree_leaves(plain(program(*call))) for call in zip(*scaled, strict=True)]
     found = optree.tree_leaves(plain(ad.vmap(function)(*map(numpy.stack, scaled))))
     close(found, [numpy.stack(list(map(numpy.asarray, leaves))) for leaves in zip(*one_by_one, strict=True)], 1e-8)
 
@@ -180,10 +181,13 @@ CALLS = [(n, f, e) for n, samples in SAMPLES.items() for f, e in samples.items()
 IDS = [f"{n}.{f}" for n, f, _ in CALLS]
 
 
+@functools.cache
+def page_rows():
+    return {(r.namespace, r.name): r for r in parse(pathlib.Path(PAGE).read_text(encoding="utf-8"))}
+
+
 def listed(namespace, name):
-    return next(
-        r for r in parse(pathlib.Path(PAGE).read_text(encoding="utf-8")) if (r.namespace, r.name) == (namespace, name)
-    )
+    return page_rows()[namespace, name]
 
 
 @pytest.mark.parametrize(("namespace", "name", "expression"), CALLS, ids=IDS)

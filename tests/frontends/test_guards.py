@@ -478,6 +478,21 @@ def test_an_error_of_the_branch_not_taken_is_none(tier):
         assert np.all(np.isfinite(slope))
 
 
+def test_an_error_in_a_question_that_is_not_asked(tier, traces):
+    """The second question of one path cannot even be computed on the other."""
+
+    @ad.jit
+    def f(a):
+        if bool(a[0, 0] * a[1, 1] == a[0, 1] * a[1, 0]):
+            return np.sum(a)
+        return np.sum(a) * (2.0 if bool(np.sum(np.linalg.inv(a)) > 0.5) else 3.0)
+
+    for a in (REGULAR, SINGULAR, REGULAR, 5 * REGULAR, SINGULAR, SINGULAR, REGULAR, 5 * REGULAR):
+        factor = 1.0 if a is SINGULAR else 2.0 if np.sum(np.linalg.inv(a)) > 0.5 else 3.0
+        assert f(a) == factor * np.sum(a)
+    assert len(traces) == 3
+
+
 def test_an_error_of_the_branch_taken_is_raised(tier):
     @ad.jit
     def f(a, inverted):
@@ -921,6 +936,19 @@ def test_compiled_callers_cannot_trace_again():
         f.njit(np.ones(3))
     with pytest.raises(ArgumentError, match="decides on the values"):
         f.address(np.ones(3))
+
+
+def test_text_is_no_question():
+    said = []
+
+    @ad.jit
+    def f(x):
+        said.append(f"{x:.3f} {x}")
+        return x * 2.0
+
+    assert f(1.0) == 2.0
+    assert f._last.guards is None
+    assert said[0] == "<traced f64[] in f> <traced f64[] in f>"
 
 
 def test_arguments_are_let_go(tier):

@@ -94,7 +94,13 @@ def reductions(x):
     for i in range(1, N):
         s = x[:i]
         total += s.mean() + np.prod(s) + s.max() * np.min(x[i:]) + np.var(s) + np.std(x[i - 1 :]) + np.linalg.norm(s)
-        total += np.ptp(s) + np.sum(s, where=s > 0.5) + np.linalg.norm(s, 1) + np.sum(np.cumsum(s) * s) + np.max(s, initial=0.7)
+        total += (
+            np.ptp(s)
+            + np.sum(s, where=s > 0.5)
+            + np.linalg.norm(s, 1)
+            + np.sum(np.cumsum(s) * s)
+            + np.max(s, initial=0.7)
+        )
     return total
 
 
@@ -122,7 +128,9 @@ def elements(x):
     total = 0.0
     for i in range(2, N):
         s = x[1:i]
-        total += s[0] * s[-1] + s[i - 2] + np.sum(s[1:] - s[:-1] * s[1:]) + np.sum(s[:-1] ** 2) + s[len(s) - 1] * s.shape[0]
+        total += (
+            s[0] * s[-1] + s[i - 2] + np.sum(s[1:] - s[:-1] * s[1:]) + np.sum(s[:-1] ** 2) + s[len(s) - 1] * s.shape[0]
+        )
     return total
 
 
@@ -257,3 +265,274 @@ def test_second_derivatives(program):
     gradient = ad.grad(program)
     second = ad.grad(lambda y: np.sum(gradient(y) * direction))(x)
     np.testing.assert_allclose(second, slope(gradient, x, direction), rtol=1e-6, atol=1e-7)
+
+
+# ---- whole programs ----------------------------------------------------------------------------
+
+
+def cholesky(a):
+    for i in range(a.shape[0]):
+        for j in range(i):
+            a[i, j] = (a[i, j] - np.dot(a[i, :j], a[j, :j])) / a[j, j]
+        a[i, i] = np.sqrt(a[i, i] - np.dot(a[i, :i], a[i, :i]))
+    return np.tril(a)
+
+
+def lu(a):
+    for i in range(a.shape[0]):
+        for j in range(i):
+            a[i, j] = (a[i, j] - a[i, :j] @ a[:j, j]) / a[j, j]
+        for j in range(i, a.shape[0]):
+            a[i, j] -= a[i, :i] @ a[:i, j]
+    return a
+
+
+def triangular_solve(a):
+    b = np.cos(np.arange(a.shape[0]))
+    x = np.zeros_like(a[0])
+    for i in range(a.shape[0]):
+        x[i] = (b[i] - a[i, :i] @ x[:i]) / a[i, i]
+    for i in range(a.shape[0] - 1, -1, -1):
+        x[i] = (x[i] - a[i + 1 :, i] @ x[i + 1 :]) / a[i, i]
+    return x
+
+
+def durbin(a):
+    r = a[0] / 20.0
+    y = np.zeros_like(r)
+    alpha, beta = -r[0], 1.0
+    y[0] = -r[0]
+    for k in range(1, r.shape[0]):
+        beta *= 1.0 - alpha * alpha
+        alpha = -(r[k] + np.dot(np.flip(r[:k]), y[:k])) / beta
+        y[:k] += alpha * np.flip(y[:k])
+        y[k] = alpha
+    return y
+
+
+def positive(n, seed=0):
+    a = np.random.default_rng(seed).normal(size=(n, n))
+    return a @ a.T + n * np.eye(n)
+
+
+@pytest.mark.parametrize("program", [cholesky, lu, triangular_solve, durbin], ids=lambda f: f.__name__)
+def test_whole_programs_against_the_complex_step(program):
+    a = positive(N)
+    weights = np.cos(np.arange(program(a.copy()).size)).reshape(program(a.copy()).shape)
+
+    def loss(a):
+        return np.sum(program(a.copy()) * weights)
+
+    value, gradient = ad.value_and_grad(loss)(a)
+    np.testing.assert_allclose(value, loss(a), rtol=1e-12)
+    for seed in (1, 2):
+        direction = np.random.default_rng(seed).normal(size=a.shape)
+        expected = loss(a + 1e-30j * direction).imag / 1e-30
+        np.testing.assert_allclose(np.sum(gradient * direction), expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("program", [cholesky, lu, triangular_solve, durbin], ids=lambda f: f.__name__)
+def test_the_traced_program_does_not_grow_with_the_size(program):
+    def instructions(n):
+        function = ad.value_and_grad(lambda a: np.sum(program(a.copy())))
+        function(positive(n))
+        assert "unrolled" not in function.explain()
+        return len(function.adjoint_ir().splitlines())
+
+    assert instructions(12) == instructions(40)
+
+
+# ---- elements outside --------------------------------------------------------------------------
+
+
+def inner_part(x):
+    total = 0.0
+    for i in range(1, N - 1):
+        s = x[1:i]
+        t = x[i:-1]
+        total += np.sum(np.log(s) * s) + np.dot(s, s) + np.sum(s**2 / s) + np.prod(np.sqrt(t)) + np.max(1.0 / t)
+        total += np.linalg.norm(t) + np.sum(np.flip(s) * x[1:i]) + np.sum(np.cumsum(t)) + np.mean(np.exp(-t))
+    return total
+
+
+def inner_block(x):
+    a = np.zeros((N, N)) + x[0]
+    a[1:-1, 1:-1] = np.outer(x[1:-1], x[1:-1])
+    for i in range(1, N - 1):
+        a[i, 1:i] = a[i, 1:i] / x[1:i] + a[1:i, i] * np.log(x[1:i])
+        a[1:i, i] += a[1:i, 1:i] @ a[i, 1:i] + a[1:-1, 1:i].T @ a[1:-1, i]
+    return np.sum(a[1:-1, 1:-1])
+
+
+@pytest.mark.parametrize("outside", [0.0, -1.0, np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("program", [inner_part, inner_block], ids=lambda f: f.__name__)
+def test_elements_outside_never_matter(program, outside):
+    x = point()
+    x[0] = x[-1] = 0.7
+    bad = x.copy()
+    bad[0] = bad[-1] = outside
+    direction = np.cos(np.arange(N))
+    gradient = ad.grad(program)
+    second = ad.grad(lambda y: np.sum(gradient(y)[1:-1] * direction[1:-1]))
+    for function in (program, gradient, second):
+        found, expected = (np.asarray(ad.jit(function)(y)) for y in (bad, x))
+        if expected.ndim:
+            assert found[0] == found[-1] == 0.0
+        np.testing.assert_allclose(found, expected, rtol=1e-13)
+
+
+# ---- what is refused, and when ------------------------------------------------------------------
+
+
+def looped(step):
+    def run(x):
+        total = 0.0
+        for i in range(N):
+            total += step(x, i)
+        return total
+
+    return ad.value_and_grad(run)
+
+
+@pytest.mark.parametrize(
+    ("step", "says"),
+    [
+        (lambda x, i: np.sum(x[:i] * x[: i + 2]), "slices of 2 and 0 elements along axis 0"),
+        (lambda x, i: np.sum(x[i:] * np.arange(1.0, N)), "slices of 10 and 11 elements along axis 0"),
+        (lambda x, i: np.max(x[:i]), "index 0 is out of bounds for axis 0 with size 0"),
+        (lambda x, i: x[: i + 1][3], "index 3 is out of bounds for axis 0 with size 1"),
+        (lambda x, i: x[: i + 1][-2], "index -2 is out of bounds for axis 0 with size 1"),
+        (lambda x, i: np.sum(x[i - 3 : i]), "out of bounds for axis 0"),
+    ],
+    ids=["lengths", "length", "maximum of nothing", "element", "element from the end", "window that is cut short"],
+)
+def test_what_does_not_fit_is_an_error_when_it_runs(step, says):
+    with pytest.raises(IndexError, match=says):
+        looped(step)(point())
+
+
+def test_a_window_may_count_from_the_end():
+    def program(x):
+        total = 0.0
+        for i in range(-N, -3):
+            total += np.sum(x[i : i + 3] ** 2) * i
+        return total
+
+    np.testing.assert_allclose(ad.value_and_grad(program)(point())[0], program(point()))
+
+
+def reshaped(x, n):
+    total = 0.0
+    for i in range(n):
+        total += np.sum(x[:i].reshape(-1, 1))
+    return total
+
+
+def test_what_needs_the_shape_says_so_by_line():
+    with pytest.raises(
+        ConcretizationError, match=r"shape of a slice between computed positions(.|\n)*reshape\(-1, 1\)(.|\n)*remedy"
+    ):
+        ad.grad(reshaped)(point(), 5)
+
+
+def test_a_loop_of_known_length_is_unrolled_then():
+    with pytest.warns(ad.errors.UnrolledWarning, match="shape of a slice"):
+        found = ad.grad(reshaped, static_argnums=1)(point(), N)
+    np.testing.assert_array_equal(found, np.arange(N)[::-1])
+
+
+@pytest.mark.parametrize("use", [np.sort, np.asarray, np.diff, np.linalg.inv, float, list, bool, lambda s: s[s > 0.0]])
+def test_other_functions_refuse(use):
+    with pytest.raises(AutodiffError, match="depends on"):
+        ad.jit(lambda x, k: use(x[:k]))(point(), 3)
+
+
+# ---- outside of loops, batches, tangents, dtypes --------------------------------------------------
+
+
+def both_sides(x, k):
+    return np.sum(x[:k] ** 2) + np.prod(x[k:])
+
+
+@pytest.mark.parametrize("k", [0, 3, N, 100, -2, -100])
+def test_outside_of_loops(k):
+    x = point()
+    np.testing.assert_allclose(ad.jit(both_sides)(x, k), both_sides(x, k))
+
+
+def test_one_trace_for_all_lengths():
+    function = ad.jit(both_sides)
+    for k in range(N + 1):
+        np.testing.assert_allclose(function(point(), k), both_sides(point(), k))
+    assert function.cache_info().compiled <= 1
+
+
+def test_batches_of_bounds():
+    x, k = np.stack([point(s) for s in range(3)]), np.array([0, 4, N])
+
+    def program(x, k):
+        y = both_sides(x, k) + x[k - 1 :][0] + np.sum(x[:k] * np.flip(x[:k])) + np.dot(x[:k], x[N - k :])
+        return y + np.max(x[: k + 1])
+
+    np.testing.assert_allclose(ad.vmap(program)(x, k), [program(*pair) for pair in zip(x, k, strict=True)])
+    with pytest.raises(IndexError):
+        ad.vmap(lambda x, k: np.dot(x[:k], x[:5]))(x, k)
+
+
+@pytest.mark.parametrize("program", [sums, dots, written, reductions], ids=lambda f: f.__name__)
+def test_tangents(program):
+    x, direction = point(), np.random.default_rng(5).normal(size=N)
+    value, tangent = ad.jvp(program, (x,), (direction,))
+    np.testing.assert_allclose(value, program(x.copy()), rtol=1e-12)
+    np.testing.assert_allclose(tangent, slope(program, x, direction), rtol=2e-7)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.complex128, np.int64])
+def test_dtypes(dtype):
+    def program(x):
+        found = np.zeros_like(x)
+        for i in range(N):
+            found[: i + 1] += x[i] * x[: i + 1] + np.sum(x[:i])
+            found[i:] = found[i:] * 2
+        return found
+
+    x = (point() * 8.0).astype(dtype) + (1j * point(1) if dtype is np.complex128 else 0)
+    x = x.astype(dtype)
+    found = ad.jit(program)(x)
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, program(x), rtol=1e-5 if dtype is np.float32 else 1e-13)
+
+
+def test_integer_functions():
+    def program(x):
+        total = np.zeros(N, np.int64)
+        for i in range(1, N):
+            s = x[i - 1 :]
+            total[i] = (
+                np.argmax(s)
+                + 100 * np.argmin(x[:i])
+                + 10000 * np.count_nonzero(s > 2)
+                + 7 * np.any(s > 8)
+                + np.all(s > 1)
+            )
+        return total
+
+    x = np.random.default_rng(0).integers(0, 10, N)
+    np.testing.assert_array_equal(ad.jit(program)(x), program(x))
+
+
+def test_both_sides_of_a_branch():
+    def program(x):
+        total = 0.0
+        for i in range(N):
+            total += np.sum(x[:i]) if x[i] > 0.7 else np.sum(x[i:])
+            if x[i] > 0.6:
+                x[:i] *= 0.9
+        return total
+
+    def outer(x):
+        return program(x.copy())
+
+    x = point()
+    direction = np.cos(np.arange(N))
+    np.testing.assert_allclose(ad.grad(outer)(x) @ direction, slope(outer, x, direction), rtol=1e-7)

@@ -40,6 +40,8 @@ def variation(sample, k, b, rng):
     if isinstance(op, Elementwise | Reduction):
         domain = domains(op)[k] if isinstance(op, Elementwise) else op.domain
         return np.asarray(draw(rng, a.shape, a.dtype, domain))
+    if op.name == "agreed":
+        return a
     if a.dtype.kind in "iu":
         # Indices stay indices, sorted tables sorted.
         return a - b if is_sorted(a) else np.roll(a, b) if a.ndim else a + np.asarray(b, a.dtype)

@@ -77,14 +77,6 @@ def dtype_that_widens(x, a):
     return np.sum(y)
 
 
-@refused(X, error="LoopStateError", words=("y", "float64", "int64"))
-def floats_that_become_integers(x):
-    y = x
-    for _ in range(12):
-        y = np.floor(y).astype(int)
-    return np.sum(y)
-
-
 @refused(X, error="LoopStateError", words=("pair",))
 def tuple_that_grows(x):
     pair = (x[0], x[1])
@@ -93,26 +85,7 @@ def tuple_that_grows(x):
     return pair[0]
 
 
-@refused(X, error="LoopStateError", words=("kept", "append"))
-def list_that_grows_while_values_last(x):
-    kept, s = [], x[0]
-    while s < 10.0:
-        s = s * 1.5 + 1.0
-        kept.append(s)
-    return sum(kept)
-
-
-@refused(X, error="LoopStateError", words=("label",))
-def text_that_depends_on_values(x):
-    label = "low"
-    total = 0.0
-    for v in x:
-        label = "high" if v > 0.0 else "low"
-        total += v if label == "high" else -v
-    return total
-
-
-@refused(X, error="LoopStateError", words=("w",))
+@refused(X, error="UnboundLocalError", words=("w",))
 def name_that_only_one_branch_binds(x):
     total = 0.0
     for v in x:
@@ -122,27 +95,7 @@ def name_that_only_one_branch_binds(x):
     return total * w
 
 
-@refused(X, error="LoopStateError", words=("y", "(2,)"))
-def branches_of_two_shapes(x):
-    total = 0.0
-    for k in range(10):
-        if x[k] > 0.0:
-            y = x[:2]
-        else:
-            y = x[:3]
-        total += np.sum(y)
-    return total
-
-
-@refused(X, error="LoopStateError", words=("return",))
-def returns_of_two_shapes(x):
-    for v in x:
-        if v > 0.3:
-            return x[:3]
-    return x[0]
-
-
-@refused(X, error="ArgumentError", words=("'y'", "written to by a loop", "y = y * 0.9"))
+@refused(X, error="ArgumentError", words=("'y'", "written to by a loop", "np.sum(y * z)"))
 def rebound_within_the_loop(x):
     y = x.copy()
     z = y

@@ -292,3 +292,34 @@ def string_keys_in_a_loop(x):
     for k in range(11):
         sums["odd" if k % 2 else "even"] += x[k] ** 2
     return sums["even"] * sums["odd"]
+
+
+@program(X + 1.5)
+def list_grows_while_values_last(x):
+    kept, s = [], x[0]
+    while s < 10.0:
+        s = s * 1.5 + 1.0
+        kept.append(s)
+    return sum(kept)
+
+
+@program(X, unrolled="a text depends on values")
+def text_depends_on_values(x):
+    label = "low"
+    total = 0.0
+    for v in x:
+        label = "high" if v > 0.0 else "low"
+        total += v if label == "high" else -v
+    return total
+
+
+@program(X, unrolled="the two sides give arrays of two shapes")
+def branches_of_two_shapes(x):
+    total = 0.0
+    for k in range(10):
+        if x[k] > 0.0:
+            y = x[:2]
+        else:
+            y = x[:3]
+        total += np.sum(y)
+    return total

@@ -3,9 +3,9 @@
     int64 autodiff_blocks(nest, ctx, trips, elements, least, unit, units, large, serial)
 
 `nest(ctx, low, high)` runs some blocks; how many rows a block has stands in the first word of `ctx`: `unit` or a
-multiple, and no fewer than make `least` elements. Work is `elements` times `units`, 1/16 nanosecond each; from `large` on
-it is divided among threads, or, where blocks add up in the same memory (`serial`), run one by one with looks for signals in
-between. Gives the number of blocks; minus the status, where an exception is pending.
+multiple, and no fewer than make `least` elements. Work is `elements` times `units`, 1/16 nanosecond each. From `large`
+on it is divided among threads, or, where blocks add up in the same memory (`serial`), done block by block with looks
+for signals in between. Gives the number of blocks; minus the status, where an exception is pending.
 """
 
 from __future__ import annotations

@@ -60,7 +60,12 @@ def _names() -> tuple[str, ...]:
 
 def is_formula(op: Elementwise) -> bool:
     """Whether a vector formula is part of an op."""
-    return any(f"{name}(" in op.scalar for name in _names())
+    return _has_formula(op.scalar)
+
+
+@lru_cache(maxsize=1024)
+def _has_formula(template: str) -> bool:
+    return any(f"{name}(" in template for name in _names())
 
 
 def formulas(nest: LoopNest) -> int:

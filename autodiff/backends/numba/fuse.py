@@ -14,6 +14,7 @@ import numpy as np
 from autodiff.backends.numba.arrange import arrange
 from autodiff.backends.numba.fuse_regions import share_stacks, steps_of
 from autodiff.backends.numba.in_place import in_place
+from autodiff.backends.numba.lives import roots_of
 from autodiff.backends.numba.nest import (
     Access,
     Accumulate,
@@ -34,6 +35,7 @@ from autodiff.backends.numba.nest import (
 )
 from autodiff.backends.numba.no_copies import without_copies
 from autodiff.backends.numba.place import Given, Group, Map, NoKernel, Places, Shape, is_identity, through, unit_reshape
+from autodiff.backends.numba.side_by_side import side_by_side
 from autodiff.ir.core import Block, Instr, Literal, Operand, blocks_of
 from autodiff.ir.pretty import Namer
 from autodiff.ir.signature import Sizes
@@ -305,12 +307,16 @@ def fuse(block: Block, sizes: Sizes, reserved: tuple[str, ...] = ()) -> KernelPl
         When the block holds an op, or a dtype, that kernels do not have.
     """
     check_dtypes(block)
-    fuser = Fuser(block, sizes, Namer((*RESERVED, *LOOP_NAMES, *reserved, *sizes.values)), {})
+    names = Namer((*RESERVED, *LOOP_NAMES, *reserved, *sizes.values))
+    fuser = Fuser(block, sizes, names, {})
     fuser.materialise()
     params = [fuser.memory[p] for p in block.params]
     steps = fuser.emit()
     results = fuser.results(steps)
-    return in_place(without_copies(KernelPlan(params, fuser.allocated, steps, results, tuple(sizes.values))))
+    plan = in_place(without_copies(KernelPlan(params, fuser.allocated, steps, results, tuple(sizes.values))))
+    roots = roots_of(plan)
+    side_by_side(plan, lambda buffer: roots.get(buffer, buffer), names.fresh)
+    return plan
 
 
 def check_dtypes(block: Block) -> None:

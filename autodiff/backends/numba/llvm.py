@@ -20,13 +20,13 @@ from autodiff.backends.numba.host import HOST
 from autodiff.backends.numba.lives import buffers_of, roots_of
 from autodiff.backends.numba.llvm_calls import asks_host, emit_call, is_straight
 from autodiff.backends.numba.llvm_function import WORD, WORDS, FunctionPrinter, memory_type
+from autodiff.backends.numba.llvm_lanes import is_vector
 from autodiff.backends.numba.llvm_loops import count
 from autodiff.backends.numba.llvm_nest import NestPrinter
 from autodiff.backends.numba.llvm_regions import emit_branch, emit_cycle, emit_locate, exchanged
 from autodiff.backends.numba.llvm_scalar import constant
 from autodiff.backends.numba.llvm_stack import Stacks, wrapped
 from autodiff.backends.numba.llvm_step import StepPrinter, poll
-from autodiff.backends.numba.llvm_vector import is_vector
 from autodiff.backends.numba.llvm_words import Words
 from autodiff.backends.numba.nest import (
     Alias,
@@ -45,10 +45,10 @@ from autodiff.backends.numba.nest import (
 from autodiff.backends.numba.outline import Outline, many, outline
 from autodiff.config import config
 
-# A formula written out costs 10 to 30 ms of compilation, and 0 to 25 % less time than a call of it,
-# the less the more there are; a kernel of more than this calls them all.
+# A formula written out costs LLVM's optimiser 10 to 30 ms, and takes 0 to 25 % less time than a call of it, the less
+# the more there are; a kernel of more than this calls them all.
 INLINED = 3
-WRITTEN = 12  # of one nest that is vector code from the start: there a formula costs a tenth of that
+WRITTEN = 12  # in one nest that is vector code from the start: without an optimiser a formula costs 2 ms
 
 
 def print_llvm(plan: KernelPlan) -> str:

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from autodiff.backends.numba.llvm_function import WORD, WORDS, FunctionPrinter, memory_type
+from autodiff.backends.numba.llvm_lanes import copies_of, lanes_of
 from autodiff.backends.numba.llvm_scalar import BOOL, TYPES, Scalar, constant, spread
-from autodiff.backends.numba.llvm_vector import VectorLoop, copies_of, halves, lanes_of
+from autodiff.backends.numba.llvm_vector import VectorLoop, halves
 from autodiff.backends.numba.nest import Access, Accumulate, Guard, Guarded, LoopNest, Statement, Store, sources
 from autodiff.backends.numba.outline import Outline, many, outline
 from autodiff.backends.numba.source import CHUNK

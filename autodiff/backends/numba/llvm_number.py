@@ -9,7 +9,7 @@ from llvmlite import ir
 
 from autodiff.backends.numba.vector_value import Splat
 
-BOOL = np.dtype(np.bool_)
+BOOL, INT32 = np.dtype(np.bool_), ir.IntType(32)
 TYPES: dict[np.dtype, ir.Type] = {
     np.dtype("f8"): ir.DoubleType(),
     np.dtype("f4"): ir.FloatType(),
@@ -49,5 +49,5 @@ def spread(b: ir.IRBuilder, x: Scalar, lanes: int) -> Scalar:
     kind = ir.VectorType(x.ir.type, lanes)
     if isinstance(x.ir, ir.Constant):
         return Scalar(Splat(kind, x.ir.constant), x.dtype)
-    first = b.insert_element(ir.Constant(kind, ir.Undefined), x.ir, ir.IntType(32)(0))
-    return Scalar(b.shuffle_vector(first, first, ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)), x.dtype)
+    first = b.insert_element(ir.Constant(kind, ir.Undefined), x.ir, INT32(0))
+    return Scalar(b.shuffle_vector(first, first, ir.Constant(ir.VectorType(INT32, lanes), [0] * lanes)), x.dtype)

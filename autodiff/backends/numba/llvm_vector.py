@@ -6,170 +6,39 @@ from the start, a loop needs none of them (`native.compiled`).
 
 The loop comes twice: for whole vectors, and under a mask for the trips that are left. Where the CPU has masks in every
 instruction (AVX-512), a long body comes once, under the mask. Every element is thus computed by the same instructions,
-wherever it lies. A loop that cannot be written so, `lanes_of` is 0, is written for single numbers and left to LLVM.
+wherever it lies. A loop that cannot be written so (`llvm_lanes.py`) is written for single numbers and left to LLVM.
 """
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from llvmlite import ir
 
-from autodiff.backends.numba.cost import formulas
 from autodiff.backends.numba.formula_code import vector_bytes
 from autodiff.backends.numba.llvm_function import WORD, memory_type
+from autodiff.backends.numba.llvm_lanes import moves, place_of, weight
 from autodiff.backends.numba.llvm_number import BOOL, Scalar, constant, spread
-from autodiff.backends.numba.llvm_scalar import INTRINSICS, LIBRARY, parsed
 from autodiff.backends.numba.nest import (
     Access,
     Accumulate,
-    Buffer,
     Constant,
     Guarded,
     Index,
-    LoopNest,
     Source,
     Statement,
     Store,
-    accesses,
-    sources,
 )
-from autodiff.backends.numba.strips import strips
-from autodiff.backends.numba.vector_formulas import FORMULAS
-from autodiff.config import config
-from autodiff.ir.core import Instr
-from autodiff.ops.families import Elementwise, Reduction
-from autodiff.ops.op import Cast
 
 if TYPE_CHECKING:
     from autodiff.backends.numba.llvm_nest import Accumulator, NestPrinter
 
 BYTE, INT32, DOUBLE = ir.IntType(8), ir.IntType(32), ir.DoubleType()
 PLACE = np.dtype("i8")  # of positions
-SIMPLE = frozenset(("maximum", "minimum", "fmax", "fmin", "abs", "sign", "isnan", "isinf", "isfinite", "logaddexp"))
-WHOLE = (ast.FloorDiv, ast.Mod, ast.Pow)  # of integers: loops, or divisions that CPUs do one by one
-FORMULA = 30  # instructions, about
 LONG = 40  # instructions of a body from which it is written once, where masks cost nothing
-SHORT = {4: 4, 12: 2}  # a body of up to so many instructions is written for so many vectors at once
-
-
-# ---- which loops -----------------------------------------------------------------------------------
-
-
-def lanes_of(nest: LoopNest, root: Callable[[Buffer], Any]) -> int:
-    """How many trips a vector takes; 0 where the innermost loop cannot be written in vectors.
-
-    `root` says whose memory a buffer is.
-    """
-    if config.bounds or not nest.domain or nest.domain[-1] == "1":
-        return 0
-    inner = len(nest.domain) - 1
-    if not all(_fits(item, inner) for item in nest.body) or not _apart(nest, root):
-        return 0
-    widest = max([4, *(dtype.itemsize for item in nest.body for dtype in _dtypes(item) if dtype != BOOL)])
-    return vector_bytes() // widest
-
-
-def _dtypes(item: Statement | Store | Accumulate) -> Iterator[Any]:
-    if isinstance(item, Statement) and item.instr is not None:
-        yield from (o.aval.dtype for o in (*item.instr.operands, *item.instr.results))
-    if isinstance(item, Accumulate):
-        yield item.buffer.dtype
-    yield from (a.buffer.dtype for a in accesses(item))
-
-
-def _fits(item: Statement | Store | Accumulate, inner: int) -> bool:
-    """Whether a statement can be said of vectors along a loop."""
-    for source in sources(item):
-        if isinstance(source, Guarded) and isinstance(source.source, Access) and moves(source.source, inner) == 0:
-            return False  # nothing can be read ahead of the loop
-    if isinstance(item, Statement):
-        return item.instr is not None and _is_plain(item.instr)
-    if isinstance(item, Store):
-        return moves(item.target, inner) == 1
-    op = item.instr.op
-    if not isinstance(op, Reduction):
-        return False
-    if item.depth(inner + 1) < 0:
-        return bool(item.buffer.shape) and moves(Access(item.buffer, item.kept), inner) == 1
-    return op.additive or op.combine.startswith(("maximum", "minimum")) or item.buffer.dtype == BOOL
-
-
-def moves(access: Access, axis: int) -> int | None:
-    """How many elements on a loop's next trip is: 0, 1, or None, which is any other number."""
-    moving = [k for k, index in enumerate(access.index) if index.axis == axis]
-    if not moving:
-        return 0
-    k = moving[0]
-    beside = len(moving) == 1 and access.index[k].step == 1
-    return 1 if beside and all(n == "1" for n in access.buffer.shape[k + 1 :]) else None
-
-
-def _is_plain(instr: Instr) -> bool:
-    op = instr.op
-    if isinstance(op, Elementwise):
-        return _is_written(op.variants.get(instr.operands[0].aval.dtype.kind, op.scalar), config.math)
-    return isinstance(op, Cast)
-
-
-@lru_cache(maxsize=1024)
-def _is_written(template: str, math: str) -> bool:
-    """Whether all that a template says is straight-line code for vectors."""
-    for node in ast.walk(parsed(template, 3)):
-        if isinstance(node, ast.BinOp) and isinstance(node.op, WHOLE):
-            return False
-        if isinstance(node, ast.Call):
-            name = node.func.id if isinstance(node.func, ast.Name) else ""
-            if name not in SIMPLE and name not in INTRINSICS and name not in FORMULAS:
-                return False
-            if math == "libm" and (name in LIBRARY or name == "logaddexp"):
-                return False
-    return True
-
-
-def _apart(nest: LoopNest, root: Callable[[Buffer], Any]) -> bool:
-    """Whether no trip touches what another one writes."""
-    touched: dict[Any, set[Any]] = {}
-    written: set[Any] = set()
-    for item in nest.body:
-        under = {s.source for s in sources(item) if isinstance(s, Guarded) and isinstance(s.source, Access)}
-        targets = [item.target] if isinstance(item, Store) else []
-        if isinstance(item, Accumulate) and item.buffer.shape:
-            targets.append(Access(item.buffer, item.kept))
-        for access in (*accesses(item), *targets):
-            touched.setdefault(root(access.buffer), set()).add(_place(access, access in under))
-        written.update(root(t.buffer) for t in targets)
-    return all(len(touched[memory]) == 1 for memory in written)
-
-
-def _place(access: Access, guarded: bool = False) -> tuple[Any, ...]:
-    return access.buffer.shape, access.index, access.buffer.dtype, guarded
-
-
-def weight(nest: LoopNest) -> int:
-    """Instructions of a body, about."""
-    return len(nest.body) + FORMULA * formulas(nest)
-
-
-def copies_of(nest: LoopNest) -> int:
-    """Vectors that one trip of the loop takes: several where it would else be done before its first sum is."""
-    found = weight(nest)
-    return next((copies for most, copies in SHORT.items() if found <= most), 1)
-
-
-def is_vector(nest: LoopNest, root: Callable[[Buffer], Any]) -> bool:
-    """Whether all loops of a nest that are worth it are written in vectors."""
-    cut = strips(nest)
-    nests = [nest] if cut is None else cut.pieces
-    return all(lanes_of(n, root) or all(size == "1" for size in n.domain) for n in nests)
-
-
-# ---- the loop --------------------------------------------------------------------------------------
 
 
 class VectorLoop:
@@ -301,7 +170,7 @@ class VectorLoop:
         return self.b.bitcast(self.b.gep(base, [self.i]), kind.as_pointer()), kind
 
     def _key(self, access: Access) -> tuple[Any, ...]:
-        return id(self.f.pointers[access.buffer]), *_place(access)
+        return id(self.f.pointers[access.buffer]), *place_of(access)
 
     def _in_memory(self, x: Scalar) -> ir.Value:
         """As a vector in memory: a bool is a byte."""

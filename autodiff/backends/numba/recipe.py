@@ -82,7 +82,8 @@ def recipe(plan: KernelPlan, calls_host: bool) -> Recipe:
     params = tuple((p.dtype.str, tuple(p.shape)) for p in plan.params)
     costs: dict[tuple[str, ...], float] = {}  # of equal shapes together
     for cost, shape in filter(None, map(cost_of, every_step(plan.steps))):
-        costs[shape] = costs.get(shape, 0.0) + cost
+        if all(n.isdigit() or n in plan.sizes for n in shape):  # how long an inner loop runs is not known
+            costs[shape] = costs.get(shape, 0.0) + cost
     return Recipe(params, plan.sizes, allocated, results, calls_host, tuple((c, s) for s, c in costs.items()))
 
 

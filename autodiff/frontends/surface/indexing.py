@@ -40,11 +40,11 @@ def getitem(x: Any, index: Any) -> Any:
     key = plain_key(index)
     if key is not None:
         return _moved(x, *_plan_of_key(key, x.aval.shape))
+    if _is_one_array_per_axis(index, x.aval.shape):
+        return gather(x, index if type(index) is tuple else (index,), 0)
     computed = positions.place(x, index)
     if computed is not None:
         return positions.read(x, computed)
-    if _is_one_array_per_axis(index, x.aval.shape):
-        return gather(x, index if type(index) is tuple else (index,), 0)
     parts = _expanded(index, x.aval.shape)
     if any(_is_array(p) for p in parts):
         return _advanced(x, parts)

@@ -29,7 +29,7 @@ REFUSED: dict[Any, Callable[..., NoReturn]] = {
         "call it before, on plain arrays; or keep all elements and mask with np.where",
     ),
     **_refuse(
-        "histogram histogram2d histogramdd histogram_bin_edges digitize lexsort isin",
+        "histogram2d histogramdd histogram_bin_edges digitize lexsort isin",
         "gives counts or places, which have no derivative",
         "call it on plain arrays: x.numpy(), or outside of the differentiated function",
     ),

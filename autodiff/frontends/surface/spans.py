@@ -198,7 +198,9 @@ def mask_of(spans: tuple[Span | None, ...], axes: tuple[int, ...] | None = None)
     for axis, span in enumerate(spans):
         if span is None or (axes is not None and axis not in axes):
             continue
-        places = reshape(lift(_counted(span.size)), shape=tuple(span.size if k == axis else 1 for k in range(len(spans))))
+        places = reshape(
+            lift(_counted(span.size)), shape=tuple(span.size if k == axis else 1 for k in range(len(spans)))
+        )
         for limit, holds in ((span.lo, greater_equal), (span.hi, less)):
             if isinstance(limit, Operand) or limit not in (0, span.size):
                 found = holds(places, limit) if found is None else logical_and(found, holds(places, limit))

@@ -126,7 +126,18 @@ def is_part(value: Any, x: Any, index: Any) -> bool:
         return value.part_of is not None and value.part_of[0] is x and value.part_of[1] is index
     if not isinstance(view, View) or view.base is not x or view.viewer is not _indexed:
         return False
-    return view.call[0][0] is index or (indexing.is_basic(index) and bool(view.call[0][0] == index))
+    return view.call[0][0] is index or (indexing.is_basic(index) and _same_index(view.call[0][0], index))
+
+
+def _same_index(a: Any, b: Any) -> bool:
+    """Whether two basic indices are one; positions that are computed are when they are one value."""
+    if isinstance(a, Operand) or isinstance(b, Operand):
+        return a is b
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return len(a) == len(b) and all(map(_same_index, a, b))
+    if isinstance(a, slice) and isinstance(b, slice):
+        return _same_index((a.start, a.stop, a.step), (b.start, b.stop, b.step))
+    return type(a) is type(b) and bool(a == b)
 
 
 def unknown_part(x: Any, index: Any) -> Any:

@@ -15,26 +15,51 @@ CAMERA, POINT, BLOCK = 11, 3, 15
 SHOWN = 30  # of each array of the sparse matrix, the first so many and the last are transmitted
 
 
+def dot(a, b):
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+def cross(a, b):
+    return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
+
+
 def rotate(x, r):
     """`x` turned about the vector `r` by its length (Rodrigues); about none, to first order."""
-    squared = r @ r
+    squared = dot(r, r)
     angle = np.sqrt(squared)
-    axis = r / angle
-    turned = x * np.cos(angle) + np.cross(axis, x) * np.sin(angle) + axis * (axis @ x) * (1.0 - np.cos(angle))
-    return np.where(squared > 0.0, turned, x + np.cross(r, x))
+    axis = [component / angle for component in r]
+    cos, sin, along = np.cos(angle), np.sin(angle), dot(axis, x) * (1.0 - np.cos(angle))
+    turned = [p * cos + q * sin + n * along for p, q, n in zip(x, cross(axis, x), axis, strict=True)]
+    nearly = [p + q for p, q in zip(x, cross(r, x), strict=True)]
+    return [np.where(squared > 0.0, far, near) for far, near in zip(turned, nearly, strict=True)]
 
 
-def reprojection(camera, point, weight, feature):
-    """The residuals of one observation."""
-    seen = rotate(point - camera[3:6], camera[0:3])
-    at = seen[:2] / seen[2]
-    squared = at @ at
-    distortion = 1.0 + camera[9] * squared + camera[10] * squared**2
-    return weight * (at * distortion * camera[6] + camera[7:9] - feature)
+def reprojection(numbers, feature):
+    """The residuals in both directions; each of the 15 numbers is an array with an element for each observation."""
+    r, centre, (f, u0, v0, k1, k2) = numbers[:3], numbers[3:6], numbers[6:CAMERA]
+    point, weight = numbers[CAMERA:-1], numbers[-1]
+    x, y, z = rotate([p - c for p, c in zip(point, centre, strict=True)], r)
+    u, v = x / z, y / z
+    squared = u * u + v * v
+    scale = (1.0 + k1 * squared + k2 * squared * squared) * f
+    return weight * (u * scale + u0 - feature[0]), weight * (v * scale + v0 - feature[1])
+
+
+def blocks(numbers, feature):
+    """The derivatives of both residuals. An observation's depend on its own numbers, so one sum serves all of them."""
+
+    def total(numbers, direction):
+        return np.sum(reprojection(numbers, feature)[direction])
+
+    return [ad.grad(lambda n, row=row: total(n, row))(numbers) for row in (0, 1)]
 
 
 def weight_error(weight):
     return 1.0 - weight**2
+
+
+residuals, derivatives, weight_errors = ad.jit(reprojection), ad.jit(blocks), ad.jit(weight_error)
+weight_slopes = ad.grad(lambda weight: np.sum(weight_error(weight)))
 
 
 def pairs(cameras, points, weights):
@@ -43,21 +68,24 @@ def pairs(cameras, points, weights):
     return observation % len(cameras), observation % len(points)
 
 
-reprojections, weight_errors = ad.vmap(reprojection), ad.vmap(weight_error)
-blocks, weight_slopes = ad.vmap(ad.jacrev(reprojection, argnums=(0, 1, 2))), ad.vmap(ad.grad(weight_error))
+def observed(cameras, points, weights, camera, point):
+    """The 15 numbers."""
+    return [*cameras[camera].T, *points[point].T, weights]
 
 
 def objective(cameras, points, weights, features):
-    camera, point = pairs(cameras, points, weights)
-    return reprojections(cameras[camera], points[point], weights, features), weight_errors(weights)
+    numbers = observed(cameras, points, weights, *pairs(cameras, points, weights))
+    return residuals(numbers, list(features.T)), weight_errors(weights)
 
 
 def jacobian(cameras, points, weights, features):
     """The pointers, columns and values of the matrix, in compressed rows."""
     camera, point = pairs(cameras, points, weights)
-    by_camera, by_point, by_weight = blocks(cameras[camera], points[point], weights, features)
+    found = derivatives(observed(cameras, points, weights, camera, point), list(features.T))
     count, before_points, before_weights = len(weights), cameras.size, cameras.size + points.size
-    values = np.concatenate([by_camera, by_point, by_weight[:, :, None]], axis=2)
+    values = np.empty((count, 2, BLOCK))
+    for direction in (0, 1):
+        np.stack(found[direction], axis=1, out=values[:, direction])
     columns = np.empty((count, 2, BLOCK), int)
     columns[:, :, :CAMERA] = (CAMERA * camera[:, None] + np.arange(CAMERA))[:, None]
     columns[:, :, CAMERA:-1] = (before_points + POINT * point[:, None] + np.arange(POINT))[:, None]
@@ -77,10 +105,10 @@ def prepare(given: Input) -> tuple[np.ndarray, ...]:
     return tuple(np.repeat(array[None], count, axis=0) for array, count in zip(one, (n, m, p, p), strict=True))
 
 
-def finish_objective(result: tuple[np.ndarray, np.ndarray]) -> dict[str, Any]:
+def finish_objective(result: tuple[Any, np.ndarray]) -> dict[str, Any]:
     errors, weights = result
     return {
-        "reproj_error": {"elements": errors[0].tolist(), "repeated": len(errors)},
+        "reproj_error": {"elements": [direction[0].item() for direction in errors], "repeated": len(weights)},
         "w_err": {"element": weights[0].item(), "repeated": len(weights)},
     }
 

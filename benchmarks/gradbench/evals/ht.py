@@ -13,9 +13,15 @@ import autodiff as ad
 import autodiff.numpy as anp
 from benchmarks.gradbench.function import Function, Input
 
-# What a hand is made of, by GradBench's names: matrices (bones, 4, 4), homogeneous rest positions (vertices, 4) and
-# weights (vertices, bones).
-HAND = "base_relatives", "inverse_base_absolutes", "base_positions", "weights"
+# What a hand is made of, by GradBench's names: the bone that each bone hangs on (-1: none), matrices (bones, 4, 4),
+# homogeneous rest positions (vertices, 4) and weights (vertices, bones).
+HAND = {
+    "parents": int,
+    "base_relatives": float,
+    "inverse_base_absolutes": float,
+    "base_positions": float,
+    "weights": float,
+}
 
 
 def rotations(x, y, z):
@@ -42,13 +48,13 @@ def bends(theta, bones):
     return rotations(x, y, z)
 
 
-def bone_transforms(theta, hand, parents):
+def bone_transforms(theta, hand):
     """From the rest position to the bent one, (bones, 4, 4)."""
-    relatives = hand["base_relatives"] @ bends(theta, len(parents))
-    absolutes = []
-    for parent, relative in zip(parents, relatives, strict=True):
-        absolutes.append(relative if parent == -1 else absolutes[parent] @ relative)
-    return np.stack(absolutes) @ hand["inverse_base_absolutes"]
+    relatives = hand["base_relatives"] @ bends(theta, len(hand["parents"]))
+    absolutes = anp.zeros_like(relatives)
+    for bone, parent in enumerate(hand["parents"]):
+        absolutes[bone] = relatives[bone] if parent == -1 else absolutes[parent] @ relatives[bone]
+    return absolutes @ hand["inverse_base_absolutes"]
 
 
 def global_rotation(r):
@@ -67,9 +73,9 @@ def global_rotation(r):
     return np.where(squared < 1e-8, np.eye(3), turned)
 
 
-def surface(theta, hand, parents, mirrored):
+def surface(theta, hand, mirrored):
     """The position of every vertex, (vertices, 3): that of its rest position after each bone's move, by weight."""
-    moves = bone_transforms(theta, hand, parents)[:, :3]
+    moves = bone_transforms(theta, hand)[:, :3]
     parts = hand["base_positions"][:, :, None] * hand["weights"][:, None, :]  # (vertices, 4, bones)
     positions = parts.reshape(len(parts), -1) @ moves.transpose(2, 0, 1).reshape(-1, 3)
     if mirrored:
@@ -115,8 +121,8 @@ def prepare(given: Input) -> tuple[Any, ...]:
     if len(us):
         corners = np.array(model["triangles"], int)[corners]
     theta, points = np.array(given["theta"], float), np.array(data["points"], float)
-    hand = {name: np.array(model[name], float) for name in HAND}
-    return theta, us, points, corners, hand, tuple(model["parents"]), bool(model["is_mirrored"])
+    hand = {name: np.array(model[name], kind) for name, kind in HAND.items()}
+    return theta, us, points, corners, hand, bool(model["is_mirrored"])
 
 
 def flat(result: np.ndarray) -> list[float]:
@@ -124,6 +130,6 @@ def flat(result: np.ndarray) -> list[float]:
 
 
 FUNCTIONS = {
-    "objective": Function(ad.jit(objective, static_argnums=(5, 6)), prepare, flat),
-    "jacobian": Function(ad.jit(jacobian, static_argnums=(5, 6)), prepare),
+    "objective": Function(ad.jit(objective, static_argnums=5), prepare, flat),
+    "jacobian": Function(ad.jit(jacobian, static_argnums=5), prepare),
 }

@@ -15,32 +15,40 @@ from benchmarks.gradbench.solver import argmin
 TIME_STEP = 0.1
 
 
-def potential(x, w):
-    return 1.0 / np.hypot(x[0] - 10.0, x[1] - (10.0 - w)) + 1.0 / np.hypot(x[0] - 10.0, x[1])
+def inverse_distance(dx, dy):
+    return 1.0 / np.sqrt(dx * dx + dy * dy)
+
+
+def potential(x, y, w):
+    return inverse_distance(x - 10.0, y - (10.0 - w)) + inverse_distance(x - 10.0, y)
 
 
 def landing(w, slope):
     """The square of where the particle comes down; `slope` is the gradient of the potential."""
-    x, v = np.array([0.0, 8.0]), np.array([0.75, 0.0])
+    x, y, along, up = 0.0, 8.0, 0.75, 0.0
     while True:
-        a = -slope(x, w)
-        x = x + TIME_STEP * v
-        if x[1] <= 0.0:
+        slope_x, slope_y = slope(x, y, w)
+        x, y = x + TIME_STEP * along, y + TIME_STEP * up
+        if y <= 0.0:
             break
-        v = v + TIME_STEP * a
-    after = -x[1] / v[1]
-    return (x[0] + after * v[0]) ** 2
+        along, up = along - TIME_STEP * slope_x, up - TIME_STEP * slope_y
+    after = -y / up
+    return (x + after * along) ** 2
 
 
 def best_control(outer, inner):
-    """The function that an eval asks for by the modes of its two derivatives."""
-    slope = MODES[inner](potential)
-    squared, derivative = ad.jit(lambda w: landing(w[0], slope)), MODES[outer](lambda w: landing(w[0], slope))
-    return lambda w: argmin(squared, derivative, w)[0]
+    """The function that an eval asks for by the modes of its two derivatives: the whole descent, as one program."""
+    slope = MODES[inner](potential, argnums=(0, 1))
+
+    def squared(w):
+        return landing(w, slope)
+
+    derivative = MODES[outer](squared)
+    return ad.jit(lambda w: argmin(squared, derivative, w))
 
 
-def prepare(given: Input) -> tuple[np.ndarray]:
-    return (np.array([given["w"]], float),)
+def prepare(given: Input) -> tuple[float]:
+    return (float(given["w"]),)
 
 
 FUNCTIONS = {outer + inner: Function(best_control(outer, inner), prepare) for outer in MODES for inner in MODES}

@@ -13,7 +13,7 @@ def f(p1, p2):
 
 
 def saddle_point(outer, inner):
-    """The function that an eval asks for by the modes of its two derivatives."""
+    """The function that an eval asks for by the modes of its two derivatives: all descents, as one program."""
 
     def best_answer(p1, start):
         def value(p2):
@@ -24,13 +24,13 @@ def saddle_point(outer, inner):
     def largest(p1, start):
         return f(p1, best_answer(p1, start))
 
-    largest_value, largest_gradient, answer = ad.jit(largest), MODES[outer](largest), ad.jit(best_answer)
+    slope = MODES[outer](largest)
 
     def solve(start):
-        p1 = argmin(lambda p: largest_value(p, start), lambda p: largest_gradient(p, start), start)
-        return np.concatenate([p1, answer(p1, start)])
+        p1 = argmin(lambda p: largest(p, start), lambda p: slope(p, start), start)
+        return np.concatenate([p1, best_answer(p1, start)])
 
-    return solve
+    return ad.jit(solve)
 
 
 def prepare(given: Input) -> tuple[np.ndarray]:

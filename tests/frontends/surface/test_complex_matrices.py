@@ -135,21 +135,26 @@ def check(function, arrays, order=2):
         np.testing.assert_allclose(gradient, by_parts[k] + 1j * by_parts[n + k], rtol=1e-9, atol=1e-11)
 
 
+ORDERS = [1, pytest.param(2, marks=pytest.mark.slow)]  # the second looks at the first again
+
+
 @pytest.mark.usefixtures("no_kernels")
+@pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize(("function", "arrays"), NUMPY.values(), ids=NUMPY)
-def test_numpy(function, arrays):
+def test_numpy(function, arrays, order):
     close(list(plain(ad.jit(lambda *zs: _listed(function(*zs)))(*arrays))), list(_listed(function(*arrays))))
-    check(function, arrays)
+    check(function, arrays, order)
 
 
 @pytest.mark.usefixtures("no_kernels")
+@pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize(("name", "arrays", "options"), SCIPY.values(), ids=SCIPY)
-def test_scipy(name, arrays, options):
+def test_scipy(name, arrays, options, order):
     ours = getattr(linalg, name)
     found = ad.jit(lambda *zs: _listed(ours(*zs, **options)))(*arrays)
     for a, b in zip(found, _listed(getattr(scipy.linalg, name)(*arrays, **options)), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-11)
-    check(lambda *zs: ours(*zs, **options), arrays, order=1 if name in ("tanm", "tanhm") else 2)
+    check(lambda *zs: ours(*zs, **options), arrays, order=1 if name in ("tanm", "tanhm") else order)
 
 
 def _listed(x):

@@ -1,0 +1,131 @@
+"""`while`: run by Python, or test and body traced once and emitted as `while`.
+
+With a traced test it is a region. With a test that Python knows (a counter) it is one too if what it computes is
+traced and the number of the trip is not needed by Python; otherwise Python runs it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autodiff.errors import LoopStateError
+from autodiff.frontends.control_body import Body, LoopRegion, changing_and_constant
+from autodiff.frontends.control_carry import State, Unsettled
+from autodiff.frontends.control_depth import within_loop
+from autodiff.frontends.control_facts import Loop
+from autodiff.frontends.control_logic import as_bool, truth
+from autodiff.frontends.control_notes import (
+    NoRegion,
+    check_obstacles,
+    decided,
+    reason,
+    state_error,
+    warn_unrolled,
+)
+from autodiff.frontends.control_region import (
+    RegionBuilder,
+    closed,
+    in_region,
+    tracing,
+)
+from autodiff.frontends.control_trips import SHORT
+from autodiff.frontends.tracer import Tracer
+from autodiff.ops.while_loop import while_loop as emit_while
+
+
+def while_(test: Body, body: Body, facts: tuple[Any, ...]) -> None:
+    """A `while` of rewritten code."""
+    if tracing():
+        WhileRegion(test, body, Loop.of(facts)).run()
+        return
+    while test():
+        body()
+
+
+class WhileRegion(LoopRegion):
+    what = "while"
+
+    def __init__(self, test: Body, body: Body, facts: Loop) -> None:
+        super().__init__([test, body], body, facts)
+        self._test = test
+
+    def run(self) -> None:
+        with within_loop():
+            holds = self._test()
+        if isinstance(holds, Tracer):
+            self._run_traced()
+        elif holds and not (self._surroundings.traced and self._emitted()):
+            self._by_python()
+
+    def _run_traced(self) -> None:
+        check_obstacles(self._facts.obstacles, "`while`")
+        try:
+            self._emit(certain=False)
+        except NoRegion as failure:
+            if in_region() or isinstance(failure.cause, Unsettled | LoopStateError):
+                raise state_error(failure.cause, "`while`") from failure.cause
+            decided("unrolled", "while", reason(failure.cause))
+            self._by_python()
+            return
+        decided("region", "while", "the number of trips is traced")
+
+    def _emitted(self) -> bool:
+        """Try to emit the loop, which begins with at least one trip; False when Python has to run it."""
+        obstacles = self._facts.obstacles
+        if obstacles.try_around or obstacles.try_inside or obstacles.globals:
+            return False
+        try:
+            self._emit(certain=True)
+        except NoRegion as failure:
+            decided("unrolled", "while", reason(failure.cause))
+            return False
+        decided("region", "while", "traced once")
+        return True
+
+    def _by_python(self) -> None:
+        """Python decides on the values, trip by trip, for as long as the test is not traced."""
+        trips, before = 0, len(self._outer.instrs)
+        tried = self._surroundings.traced
+        holds: Any = True
+        while truth(holds):
+            with within_loop():
+                self._body()
+            trips += 1
+            if not tried and len(self._outer.instrs) != before:
+                tried = True
+                self._look()
+                if self._emitted():
+                    return
+            if trips == SHORT + 1 and len(self._outer.instrs) != before:
+                warn_unrolled(trips, "it could not be traced once; f.explain() says why")
+            holds = self._test()
+        if len(self._outer.instrs) == before:
+            decided("python", "while", "nothing traced takes part in it")
+
+    def _emit(self, certain: bool) -> None:
+        self._prepare()
+        state, made = self._settled(certain, self._attempt)
+        self._conclude(state, *made)
+
+    def _attempt(self, state: State) -> tuple[Any, bool]:
+        def trip(builder: RegionBuilder) -> bool | None:
+            self._body()
+            return None if self._new_slots(state) else state.finish(builder)
+
+        def asked(builder: RegionBuilder) -> Any:
+            return as_bool(builder.lift(self._test()))
+
+        builder, _, settled = self._trace(state, trip)
+        if not settled:
+            return (None, False) if settled is None else ((), False)
+        leaves = changing_and_constant(state)
+        own = [x.param for part in leaves for x in part]
+        tester, _, holds = self._trace(state, asked)
+        own_test = [x.param for part in leaves for x in part]
+        return (leaves, (builder, own, [x.result for x in leaves[0]]), (tester, own_test, [holds])), True
+
+    def _conclude(self, state: State, leaves: Any, body: Any, test: Any) -> None:
+        changing, constant = leaves
+        (body, test), captured = closed([body, test])
+        outs = emit_while(test, body, [x.init() for x in changing], [*(x.init() for x in constant), *captured])
+        state.conclude(dict(zip(changing, outs, strict=True)))
