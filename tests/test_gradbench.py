@@ -10,11 +10,11 @@ pytest.importorskip("benchmarks", reason="not part of a distribution")
 
 from benchmarks.gradbench import protocol, race, report, tool
 from benchmarks.gradbench.compare import Mismatch, largest_error
+from benchmarks.gradbench.conversation import ToolError, ToolProcess, in_process
 from benchmarks.gradbench.evals import det
 from benchmarks.gradbench.function import Function
 from benchmarks.gradbench.references import particle
 from benchmarks.gradbench.references.complex_step import STEP
-from benchmarks.gradbench.session import ToolError, ToolProcess, in_process
 
 EXACT = 1e-9  # GradBench is content with 1e-4
 # Kernels of these take many seconds to compile: interpreted here, compiled among the slow tests.
@@ -69,12 +69,12 @@ def test_sizes_are_distinct_and_every_function_exists(name):
 
 def test_the_tool_is_a_program():
     """Also when something prints: only answers go to standard output."""
-    with ToolProcess() as session:
-        answers = list(race.run(session, "hello", race.reference("hello").SIZES, 1, 0.0))
+    with ToolProcess() as conversation:
+        answers = list(race.run(conversation, "hello", race.reference("hello").SIZES, 1, 0.0))
         assert all(answer.correct for answer in answers)
         with pytest.raises(ToolError, match="no function 'cube', only square, double"):
-            session.ask("evaluate", module="hello", function="cube", input=1.0)
-        assert session.ask("evaluate", module="hello", function="square", input=3)["output"] == 9.0
+            conversation.ask("evaluate", module="hello", function="cube", input=1.0)
+        assert conversation.ask("evaluate", module="hello", function="square", input=3)["output"] == 9.0
 
 
 # ---- the protocol ------------------------------------------------------------------------------

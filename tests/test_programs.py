@@ -152,12 +152,12 @@ def gradient_check(program):
     check_gradient(leaves(gradient), other)
 
 
-@some("gradient", one_in=6)
+@some("gradient", one_in=4)
 def test_gradient_interpreted(program, interpreted):
     gradient_check(program)
 
 
-@some("gradient", one_in=20)
+@some("gradient", one_in=12)
 def test_gradient_compiled(program):
     gradient_check(program)
 

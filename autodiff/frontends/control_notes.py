@@ -9,6 +9,7 @@ from autodiff.errors import ControlFlowError, LoopStateError, UnrolledWarning, u
 from autodiff.frontends.control_carry import Unsettled
 from autodiff.frontends.control_facts import Obstacles
 from autodiff.frontends.control_state import Grown
+from autodiff.frontends.control_watch import Hidden
 from autodiff.frontends.decision import Decision, Kind
 from autodiff.ir.build import emitter
 
@@ -36,6 +37,8 @@ def reason(error: Exception) -> str:
         return f"{error.label!r} is {error.before} before a trip and {error.after} after it"
     if isinstance(error, Grown):
         return f"{error.args[0] or 'a container'!r} gets more or fewer entries in a trip"
+    if isinstance(error, Hidden):
+        return str(error)
     text = str(getattr(error, "what", error)) or type(error).__name__
     return f"{type(error).__name__}: {text}".splitlines()[0]
 
@@ -48,6 +51,11 @@ def state_error(error: Exception, what: str) -> Exception:
             "keep shape and dtype from trip to trip: make the array as large as it gets before the loop, convert "
             "with .astype, or begin with a value of the final type",
             error.location,
+        )
+    if isinstance(error, Hidden):
+        return LoopStateError(
+            f"{error}; this {what} is traced once",
+            "do it before the loop, and hand its results to the loop in an array",
         )
     if isinstance(error, Grown):
         return LoopStateError(

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from autodiff.frontends.array import ArrayMethods
+from autodiff.frontends.control_watch import Watch
 from autodiff.frontends.syntax_jumps import CONTROL
-from autodiff.frontends.world import is_library
+from autodiff.frontends.world import is_library, is_library_file
 
 LIMIT = 4000  # objects looked at for one loop
 ITEMS = 1000  # entries of a container; one with more is data, not state
@@ -126,6 +127,8 @@ class Surroundings:
         self.traced = False
         self._cells: dict[int, tuple[Variable, Any]] = {}
         self._containers: dict[int, tuple[str, Any, Any]] = {}
+        self._globals: dict[tuple[int, str], tuple[dict[str, Any], str, Any]] = {}
+        self._watch = Watch()
         self._seen: dict[int, Any] = {}
         self.shared: set[int] = set()  # ids of containers that are found by several ways
         stack: list[tuple[str, Any]] = [("", f) for f in functions] + [("", x) for x in others]
@@ -135,11 +138,13 @@ class Surroundings:
                 self.traced = True
             elif id(value) in self._seen:
                 self.shared.add(id(value))
-            elif not isinstance(value, _PLAIN):
+            elif isinstance(value, np.ndarray) or not isinstance(value, _PLAIN):
                 self._seen[id(value)] = value
                 stack += self._within(label, value)
 
     def _within(self, label: str, value: Any) -> Iterator[tuple[str, Any]]:
+        if self._watch.add(label, value):
+            return
         if isinstance(value, types.FunctionType):
             yield from self._of_function(value)
         elif isinstance(value, types.MethodType):
@@ -150,12 +155,14 @@ class Surroundings:
             yield from ((f"{label}[{k}]", v) for k, v in enumerate(value))
         elif isinstance(value, list | dict | set):
             yield from self._of_container(label, value)
-        elif not isinstance(value, type | types.ModuleType | types.BuiltinFunctionType):
+        elif not isinstance(value, type | types.ModuleType | types.BuiltinFunctionType | types.CellType):
             yield from self._of_object(label, value)
 
     def _of_function(self, f: types.FunctionType) -> Iterator[tuple[str, Any]]:
-        if f.__module__ and f.__module__.split(".")[0] in ("autodiff", "numpy"):
+        if is_library_file(f.__code__.co_filename):
             return
+        if f.__dict__:
+            self._containers[id(f.__dict__)] = f"{f.__name__}.__dict__", f.__dict__, dict(f.__dict__)
         for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
             if name != CONTROL:
                 variable = Variable(name, cell)
@@ -164,6 +171,7 @@ class Surroundings:
         for name in _names(f.__code__):
             found = f.__globals__.get(name)
             if found is not None and not isinstance(found, types.ModuleType):
+                self._globals[id(f.__globals__), name] = f.__globals__, name, found
                 yield name, found
         yield from (("", d) for d in f.__defaults__ or ())
 
@@ -180,7 +188,10 @@ class Surroundings:
         wrapped = getattr(value, "py_func", None)
         if wrapped is not None:
             yield label, wrapped
-        if isinstance(attributes, dict) and not is_library(type(value)) and len(attributes) <= ITEMS:
+        if is_library(type(value)):
+            return
+        self._watch.add_slots(label, value)
+        if isinstance(attributes, dict) and len(attributes) <= ITEMS:
             self._containers[id(attributes)] = f"{label}.__dict__", attributes, dict(attributes)
             yield from ((f"{label}.{k}", v) for k, v in attributes.items())
             yield from ((label, m) for m in vars(type(value)).values() if isinstance(m, types.FunctionType))
@@ -194,8 +205,14 @@ class Surroundings:
         ------
         Grown
             When a container has other entries than at first.
+        Hidden
+            When something was changed that has no place among the state.
         """
+        self._watch.check()
         found: list[Slot] = [v for v, value in self._cells.values() if v.get() is not value]
+        found += [
+            Entry(name, names, name) for names, name, value in self._globals.values() if names.get(name) is not value
+        ]
         for label, container, kept in self._containers.values():
             found += _changed_entries(label, container, kept)
         return found
@@ -205,6 +222,9 @@ class Surroundings:
         for variable, value in self._cells.values():
             if variable.get() is not value:
                 variable.set(value)
+        for names, name, value in self._globals.values():
+            names[name] = value
+        self._watch.restore()
         for _, container, kept in self._containers.values():
             if isinstance(container, list):
                 if len(container) != len(kept) or any(a is not b for a, b in zip(container, kept, strict=True)):

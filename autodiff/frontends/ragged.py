@@ -18,6 +18,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from autodiff.errors import AxisError, ConcretizationError
 from autodiff.frontends import ragged_functions as functions
+from autodiff.frontends.ragged_elements import aligned, mapped
 from autodiff.frontends.surface import elementwise, fitting, positions, spans, storage, views, writes
 from autodiff.frontends.surface.spans import Span
 from autodiff.frontends.tracer import Tracer
@@ -150,7 +151,7 @@ class Ragged(NDArrayOperatorsMixin, Tracer):
     def assign(self, value: Any, casting: str = "unsafe", name: str = "x[i:j] = v") -> None:
         """Write a value, brought to the same positions, where the elements are."""
         storage.check_writable(self.values)
-        given = value if isinstance(value, bool | int | float | complex) else functions.aligned(value, self.spans)
+        given = value if isinstance(value, bool | int | float | complex) else aligned(value, self.spans)
         part = fitting.fitted(self.values, given, casting, name)
         now = storage.held(self.values)
         storage.write(self.values, select(spans.mask_of(self.spans), part, now))
@@ -173,7 +174,7 @@ class Ragged(NDArrayOperatorsMixin, Tracer):
                 writes.into(target, result, f"np.{ufunc.__name__}")
         return out[0] if len(out) == 1 else out
 
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG002
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if kwargs.get("out") is not None:
             self.refuse("out=")
         return functions.call_function(func, args, {k: v for k, v in kwargs.items() if k != "out"})
@@ -203,10 +204,10 @@ class Ragged(NDArrayOperatorsMixin, Tracer):
         return self.conj()
 
     def clip(self, *args: Any, **kwargs: Any) -> Any:
-        return functions.mapped(elementwise.clip, (self, *args), kwargs, True)
+        return mapped(elementwise.clip, (self, *args), kwargs, True)
 
     def round(self, decimals: int = 0, out: Any = None) -> Any:  # noqa: ARG002
-        return functions.mapped(elementwise.round_, (self, decimals), {})
+        return mapped(elementwise.round_, (self, decimals), {})
 
     @property
     def T(self) -> Any:

@@ -134,7 +134,7 @@ class Liveness:
             case ast.For():
                 return (self.head(node, after) - writes(node.target)) | after | reads(node.iter, node.target)
             case ast.With():
-                return reads(*node.items) | self.before(node.body, after) | after
+                return reads(*node.items) | (self.before(node.body, after) - writes(*node.items))
             case ast.Return():
                 return reads(node)
             case ast.Try() | ast.Match() | ast.AsyncFor() | ast.AsyncWith() | ast.ClassDef() | ast.TryStar():

@@ -26,11 +26,11 @@ class Within(Bounded):
 
     name: str = "within"
     size_params: tuple[str, ...] = ()
-    examples = (
+    examples: tuple[Example, ...] = (
         Example((np.array(-9), np.array(9)), {"axis": 0}),
         Example((np.array(0), np.array(9)), {"axis": 1}),
     )
-    errors = (
+    errors: tuple[BadExample, ...] = (
         BadExample((np.array(3), np.array(3)), {"axis": 0}, AxisError, ("3", "axis 0")),
         BadExample((np.array(0), np.array(0)), {"axis": 0}, AxisError, ("0", "axis 0")),
         BadExample((np.array(0.0), np.array(3)), {"axis": 0}, DTypeError, ("float64",)),

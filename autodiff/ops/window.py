@@ -41,11 +41,11 @@ class Bounded(Op):
     name: str = "bounded"
     says: str = "index {} is out of bounds for axis {axis} with size {}"
     size_params: tuple[str, ...] = ("size",)
-    examples = (
+    examples: tuple[Example, ...] = (
         Example((np.array(-4),), {"axis": 0, "size": (5,)}),
         Example((np.array(4),), {"axis": 1, "size": (12,)}),
     )
-    errors = (
+    errors: tuple[BadExample, ...] = (
         BadExample((np.array(5),), {"axis": 0, "size": (5,)}, AxisError, ("5", "axis 0")),
         BadExample((np.array(0.0),), {"axis": 0, "size": (5,)}, DTypeError, ("float64",)),
     )

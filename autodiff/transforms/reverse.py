@@ -117,7 +117,7 @@ def _begun(instr: Instr, cts: dict[Operand, Any], flags: tuple[bool, ...]) -> li
     """The cotangents that the operands have already; of an operand that is there twice, it goes with the first."""
     found: list[Any] = []
     for k, o in enumerate(instr.operands):
-        ct = cts.get(o) if flags[k] and o not in instr.operands[:k] else None
+        ct = cts.get(o) if flags[k] and not any(o is p for p in instr.operands[:k]) else None
         found.append(None if isinstance(ct, Masked) else ct)
     return found
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks import machine
 from benchmarks.gradbench import race, report
-from benchmarks.gradbench.session import ToolError, ToolProcess
+from benchmarks.gradbench.conversation import ToolError, ToolProcess
 from benchmarks.gradbench.tool import EVALS
 
 
@@ -50,8 +50,8 @@ def run(options: argparse.Namespace, name: str) -> list[race.Answer]:
     sizes = by.SIZES if options.all else by.TINY if options.tiny else by.DEFAULT
     found: list[race.Answer] = []
     try:
-        with ToolProcess(options.tool) as session:
-            found.extend(race.run(session, name, sizes, options.runs, options.seconds))
+        with ToolProcess(options.tool) as conversation:
+            found.extend(race.run(conversation, name, sizes, options.runs, options.seconds))
     except ToolError as error:
         found.append(race.Answer(name, (), "", True, failure=str(error)))
     return found

@@ -1,6 +1,6 @@
 """The tool's side of GradBench's protocol: one JSON message a line in, one answer a line out.
 
-An exception must not end the process, for that would end the session: every failure is an answer. An answer has an
+An exception must not end the process, for that would end the whole run: every failure is an answer. An answer has an
 output or an error, never both, and its numbers are plain JSON, without NaN.
 """
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from benchmarks.gradbench.compare import TOLERANCE, Mismatch, largest_error
-from benchmarks.gradbench.session import Session, ToolError
+from benchmarks.gradbench.conversation import Conversation, ToolError
 
 SEED = 31337  # GradBench's own, of NumPy's older generator
 
@@ -55,11 +55,13 @@ def reference(name: str) -> Reference:
     return importlib.import_module(f"benchmarks.gradbench.references.{name}")
 
 
-def run(session: Session, name: str, sizes: Sequence[Size], min_runs: int, min_seconds: float) -> Iterator[Answer]:
+def run(
+    conversation: Conversation, name: str, sizes: Sequence[Size], min_runs: int, min_seconds: float
+) -> Iterator[Answer]:
     """Ask everything about one eval."""
     by = reference(name)
-    session.ask("start", eval=name)
-    session.ask("define", module=name)
+    conversation.ask("start", eval=name)
+    conversation.ask("define", module=name)
     random = np.random.RandomState(SEED)
     for size in sizes:
         given = by.make(size, random)
@@ -67,18 +69,18 @@ def run(session: Session, name: str, sizes: Sequence[Size], min_runs: int, min_s
         for function in (by.VALUE, *by.DERIVATIVES):
             if function is not None:
                 place = (name, size, function, function != by.VALUE)
-                yield _ask(session, place, asked, by.expected(function, given))
+                yield _ask(conversation, place, asked, by.expected(function, given))
 
 
-def _ask(session: Session, place: tuple[str, Size, str, bool], asked: Any, expected: Any) -> Answer:
+def _ask(conversation: Conversation, place: tuple[str, Size, str, bool], asked: Any, expected: Any) -> Answer:
     name, size, function, _ = place
     try:
-        reply = session.ask("evaluate", module=name, function=function, input=asked, description=str(size))
+        reply = conversation.ask("evaluate", module=name, function=function, input=asked, description=str(size))
         error = largest_error(expected, reply["output"])
     except (ToolError, Mismatch) as failure:
         return Answer(*place, failure=str(failure))
     spent = [timing["nanoseconds"] * 1e-9 for timing in reply["timings"] if timing["name"] == "evaluate"]
     later = statistics.median(spent[1:]) if len(spent) > 1 else spent[0]
     answer = Answer(*place, spent[0], later, len(spent), error)
-    session.ask("analysis", of=session.last, valid=answer.correct)
+    conversation.ask("analysis", of=conversation.last, valid=answer.correct)
     return answer

@@ -771,3 +771,120 @@ def test_results_after_an_error_are_not_disturbed():
     with pytest.raises(NameError):
         ad.grad(f)(1.0)
     assert isinstance(box["n"], int)
+
+
+# ---- what would happen once instead of at every trip ---------------------------------------------
+
+
+class Slotted:
+    __slots__ = ("n",)
+
+
+class Shared:
+    count = 1.0
+
+
+COUNTS = np.zeros(3, dtype=int)
+SLOTTED = Slotted()
+NUMBER = 1.0
+
+
+def a_generator():
+    generator = np.random.default_rng(0)
+    return lambda k: generator.normal()
+
+
+def an_iterator():
+    numbers = iter(range(1, 100))
+    return lambda k: next(numbers)
+
+
+def a_plain_array():
+    COUNTS[:] = 0
+
+    def count(k):
+        COUNTS[1] += 1
+        return float(COUNTS[1])
+
+    return count
+
+
+def a_slot():
+    SLOTTED.n = 1.0
+
+    def count(k):
+        SLOTTED.n = SLOTTED.n * 1.1
+        return SLOTTED.n
+
+    return count
+
+
+def a_class():
+    Shared.count = 1.0
+
+    def count(k):
+        Shared.count = Shared.count * 1.1
+        return Shared.count
+
+    return count
+
+
+def a_global():
+    global NUMBER
+    NUMBER = 1.0
+
+    def count(k):
+        global NUMBER
+        NUMBER = NUMBER * 1.1
+        return NUMBER
+
+    return count
+
+
+def a_function():
+    def count(k):
+        count.n = count.n * 1.1
+        return count.n
+
+    count.n = 1.0
+    return count
+
+
+@pytest.mark.parametrize(
+    "source", [a_generator, an_iterator, a_plain_array, a_slot, a_class, a_global, a_function], ids=lambda f: f.__name__
+)
+@pytest.mark.filterwarnings("ignore::autodiff.errors.UnrolledWarning", "ignore::autodiff.errors.RandomStateWarning")
+def test_hidden_state_is_that_of_every_trip(source):
+    def f(x, draw):
+        total = 0.0
+        for k in range(20):
+            total = 0.5 * total + x * draw(k)
+        return total
+
+    expected = f(0.7, source())
+    draw = source()
+    np.testing.assert_allclose(ad.jit(lambda x: f(x, draw))(0.7), expected, rtol=1e-12)
+
+
+def test_tapes_around_and_within_loops():
+    def around(x):
+        with ad.GradientTape() as tape:
+            tape.watch(x)
+            total = 0.0
+            for v in x:
+                total = total + v**3
+        return np.sum(tape.gradient(total, x) * x)
+
+    def within(x):
+        total = 0.0
+        for k in range(12):
+            y = x[k] * 1.0
+            with ad.GradientTape() as tape:
+                tape.watch(y)
+                z = y**3
+            total = total + tape.gradient(z, y) * y
+        return total
+
+    for f in (around, within):
+        assert ops(f, X)[0] == "loop"
+        np.testing.assert_allclose(ad.jit(f)(X), np.sum(3.0 * X**3))

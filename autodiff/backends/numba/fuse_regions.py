@@ -32,10 +32,10 @@ from autodiff.ir.aval import ArrayAval, StackAval
 from autodiff.ir.core import Block, Instr, Literal, Operand, Value
 from autodiff.ops.checkpoint import Checkpoint
 from autodiff.ops.cond import Cond
+from autodiff.ops.extents import Agreed
 from autodiff.ops.families import add
 from autodiff.ops.loop import Loop
 from autodiff.ops.stack import Blank, EmptyStack, Push, RaiseItem, Widen
-from autodiff.ops.extents import Agreed
 from autodiff.ops.window import AddWindow, Bounded, Written
 
 if TYPE_CHECKING:

@@ -152,7 +152,7 @@ def compiled(text: str, quick: bool = False) -> ObjectCode:
 
 
 def _optimise(module: Any, machine: Any, quick: bool = False) -> None:
-    options = llvm.create_pipeline_tuning_options(speed_level=1 if quick else 3)
+    options = llvm.create_pipeline_tuning_options(speed_level=1 if quick else 2)
     options.loop_vectorization = options.slp_vectorization = not quick
     builder = llvm.create_pass_builder(machine, options)
     passes = builder.getModulePassManager()

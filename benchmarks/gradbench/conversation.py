@@ -19,7 +19,7 @@ class ToolError(Exception):
     """The tool refused, or ended; the message is its own."""
 
 
-class Session:
+class Conversation:
     """Messages with running ids; `exchange` takes a line to the tool and brings its answer."""
 
     def __init__(self, exchange: Callable[[str], str]) -> None:
@@ -37,12 +37,12 @@ class Session:
         return reply
 
 
-def in_process() -> Session:
-    return Session(lambda line: protocol.answer(line, tool.find))
+def in_process() -> Conversation:
+    return Conversation(lambda line: protocol.answer(line, tool.find))
 
 
 class ToolProcess:
-    """A tool started as a program; a context manager, which gives the session and ends the process.
+    """A tool started as a program; a context manager, which gives the conversation and ends the process.
 
     Our own tool has no disk cache there, so that its first runs are those of a new machine.
     """
@@ -50,11 +50,11 @@ class ToolProcess:
     def __init__(self, command: list[str] | None = None) -> None:
         self.command = command or [sys.executable, "-m", "benchmarks.gradbench.tool"]
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> Conversation:
         pipe = subprocess.PIPE
         environment = {**os.environ, "AUTODIFF_CACHE": "0"}
         self.process = subprocess.Popen(self.command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT, env=environment)
-        return Session(self._exchange)
+        return Conversation(self._exchange)
 
     def _exchange(self, line: str) -> str:
         assert self.process.stdin is not None
