@@ -17,6 +17,7 @@ from autodiff.frontends.control_notes import NoRegion
 from autodiff.frontends.control_region import Adoption, RegionBuilder, Written, root, tracing_region
 from autodiff.frontends.control_state import Slot, Surroundings, Variable, cells_of
 from autodiff.frontends.control_store import promote
+from autodiff.frontends.control_watch import Hidden
 from autodiff.frontends.tracer import Tracer
 from autodiff.ir.aval import ArrayAval
 from autodiff.ir.build import emitter
@@ -71,6 +72,10 @@ class LoopRegion:
         ------
         NoRegion
         """
+        try:
+            self._surroundings.check_before()
+        except Hidden as cause:
+            raise NoRegion(cause) from cause
         for _ in range(ATTEMPTS):
             state = self._state(certain)
             made = self._traced(state, attempt)

@@ -201,6 +201,7 @@ class _Branch:
             When the sides differ in types.
         """
         made = None
+        self._surroundings.check_before()
         for _ in range(ATTEMPTS):
             try:
                 made = self._attempt()

@@ -329,6 +329,11 @@ class State:
                 raise Unsettled(leaf.label, "an array that is also known by another name", "written to")
         return all(settled)
 
+    def is_written(self) -> bool:
+        """Whether an adopted array holds something else than its parameter."""
+        arrays = [x for x in self.leaves() if not x.fixed and x.array]
+        return any(storage.held(x.value) is not x.param for x in arrays)
+
     def conclude(self, results: dict[Leaf, Any]) -> None:
         """Put the results of the loop in place of the state."""
         for leaf in self.arrays:

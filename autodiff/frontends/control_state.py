@@ -196,6 +196,10 @@ class Surroundings:
             yield from ((f"{label}.{k}", v) for k, v in attributes.items())
             yield from ((label, m) for m in vars(type(value)).values() if isinstance(m, types.FunctionType))
 
+    def check_before(self) -> None:
+        """Raise `Hidden` for what could not be put back after a trace."""
+        self._watch.check_before()
+
     # ---- changes --------------------------------------------------------------------------
 
     def changed(self) -> list[Slot]:

@@ -86,10 +86,13 @@ class Watch:
 
         self._add(label, "sets an attribute", lambda: [_Same(getattr(owner, n, _ABSENT)) for n in names], restore)
 
-    def check(self) -> None:
-        """Raise `Hidden` when something was changed."""
+    def check_before(self) -> None:
+        """Raise `Hidden` for what could not be put back after a trace."""
         if self._iterator:
             raise Hidden(self._iterator, "is an iterator, which Python has to advance at every trip")
+
+    def check(self) -> None:
+        """Raise `Hidden` when something was changed."""
         for label, why, probe, before, _ in self._found:
             if probe() != before:
                 raise Hidden(label, why)

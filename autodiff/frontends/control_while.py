@@ -29,6 +29,7 @@ from autodiff.frontends.control_region import (
     tracing,
 )
 from autodiff.frontends.control_trips import SHORT
+from autodiff.frontends.control_watch import Hidden
 from autodiff.frontends.tracer import Tracer
 from autodiff.ops.while_loop import while_loop as emit_while
 
@@ -50,12 +51,20 @@ class WhileRegion(LoopRegion):
         self._test = test
 
     def run(self) -> None:
+        try:
+            self._surroundings.check_before()
+        except Hidden:  # the test may advance an iterator: it is asked once
+            self._by_python(self._test())
+            return
         with within_loop():
             holds = self._test()
+        if not isinstance(holds, Tracer) and not holds:
+            return
+        self._surroundings.restore()  # whoever runs the loop asks again
         if isinstance(holds, Tracer):
             self._run_traced()
-        elif holds and not (self._surroundings.traced and self._emitted()):
-            self._by_python()
+        elif not (self._surroundings.traced and self._emitted(certain=True)):
+            self._by_python(self._test())
 
     def _run_traced(self) -> None:
         check_obstacles(self._facts.obstacles, "`while`")
@@ -65,28 +74,27 @@ class WhileRegion(LoopRegion):
             if in_region() or isinstance(failure.cause, Unsettled | LoopStateError):
                 raise state_error(failure.cause, "`while`") from failure.cause
             decided("unrolled", "while", reason(failure.cause))
-            self._by_python()
+            self._by_python(self._test())
             return
         decided("region", "while", "the number of trips is traced")
 
-    def _emitted(self) -> bool:
-        """Try to emit the loop, which begins with at least one trip; False when Python has to run it."""
+    def _emitted(self, certain: bool) -> bool:
+        """Try to emit the loop; False when Python has to run it. `certain` when one trip at least is done."""
         obstacles = self._facts.obstacles
         if obstacles.try_around or obstacles.try_inside or obstacles.globals:
             return False
         try:
-            self._emit(certain=True)
+            self._emit(certain)
         except NoRegion as failure:
             decided("unrolled", "while", reason(failure.cause))
             return False
         decided("region", "while", "traced once")
         return True
 
-    def _by_python(self) -> None:
+    def _by_python(self, holds: Any) -> None:
         """Python decides on the values, trip by trip, for as long as the test is not traced."""
         trips, before = 0, len(self._outer.instrs)
         tried = self._surroundings.traced
-        holds: Any = True
         while truth(holds):
             with within_loop():
                 self._body()
@@ -94,7 +102,7 @@ class WhileRegion(LoopRegion):
             if not tried and len(self._outer.instrs) != before:
                 tried = True
                 self._look()
-                if self._emitted():
+                if self._emitted(certain=False):
                     return
             if trips == SHORT + 1 and len(self._outer.instrs) != before:
                 warn_unrolled(trips, "it could not be traced once; f.explain() says why")
@@ -113,7 +121,14 @@ class WhileRegion(LoopRegion):
             return None if self._new_slots(state) else state.finish(builder)
 
         def asked(builder: RegionBuilder) -> Any:
-            return as_bool(builder.lift(self._test()))
+            held = [p.slot.get() for p in state.places]
+            holds = as_bool(builder.lift(self._test()))
+            known = len(self._found)
+            moved = any(p.slot.get() is not x for p, x in zip(state.places, held, strict=True))
+            if self._new_slots(state) or moved or state.is_written():
+                del self._found[known:]
+                raise Hidden("the test", "changes what it reads")
+            return holds
 
         builder, _, settled = self._trace(state, trip)
         if not settled:

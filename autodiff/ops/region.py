@@ -124,7 +124,7 @@ class Partition:
 
 
 def partition(
-    forward: Sequence[Instr], needed: Iterable[Operand], given: set[Operand], state: set[Operand]
+    forward: Sequence[Instr], needed: Iterable[Operand], given: set[Operand], state: set[Operand], exact: set[Operand]
 ) -> Partition:
     """Choose what to keep so that the adjoint has the `needed` values.
 
@@ -134,6 +134,8 @@ def partition(
     needed : what the adjoint reads of it
     given : values that cost nothing: the trip's number, what is the same in every trip
     state : the values the trip began with; they can only be kept
+    exact : values that the adjoint compares for equality: computed again, a value may differ in its last bit (a
+        product and a sum may be one operation there), and the largest element would be none of those looked at
     """
     made = {r: i for i in forward for r in i.results}
     kept: dict[Operand, None] = {}
@@ -146,7 +148,7 @@ def partition(
             return frozenset()
         if value not in roots:
             instr = made.get(value)
-            again = instr is not None and (is_cheap(instr) or isinstance(value.aval, StackAval))
+            again = instr is not None and value not in exact and (is_cheap(instr) or isinstance(value.aval, StackAval))
             parts = [roots_of(o) for o in instr.operands] if again and instr is not None else []
             roots[value] = frozenset().union(*parts) if again else frozenset((value,))
         return roots[value]
@@ -182,8 +184,13 @@ def _bytes(values: Iterable[Operand]) -> int:
 
 
 def is_cheap(instr: Instr) -> bool:
-    """Whether computing this again costs about what reading it from memory would."""
+    """Whether computing this again costs about what reading it from memory would.
+
+    A comparison of floats is not, for it may turn out otherwise: a branch is taken by the decision that was kept.
+    """
     op: Any = instr.op
+    if instr.results[0].aval.dtype.kind == "b" and any(o.aval.dtype.kind == "f" for o in instr.operands):
+        return False
     if isinstance(op, Elementwise):
         return op.is_cheap
     return isinstance(op, Movement | Placement | Cast | Read | Bounded | Peek)

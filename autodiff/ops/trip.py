@@ -11,7 +11,7 @@ from autodiff.ir.aval import ArrayAval, StackAval
 from autodiff.ir.build import Builder, building, emitting_to, inline
 from autodiff.ir.core import Block, Instr, Literal, Operand, Value
 from autodiff.ops.arithmetic import identity
-from autodiff.ops.families import both, zeros_like
+from autodiff.ops.families import both, equal, not_equal, zeros_like
 from autodiff.ops.op import applied
 from autodiff.ops.region import Workers, closure, live, partition, paths, transplanted
 from autodiff.ops.stack import blank, empty_stack, peek, push
@@ -94,7 +94,8 @@ class Trip:
         inside = {r for i in self.backward for r in i.results} | set(self.given)
         reads = [*(o for i in self.backward for o in i.operands), *self.results]
         needed = [o for o in reads if not isinstance(o, Literal) and o not in inside]
-        chosen = partition(self.trip, needed, {t, *rest[self.n :]}, set(rest[: self.n]))
+        exact = {o for i in self.backward if i.op in (equal, not_equal) for o in i.operands}
+        chosen = partition(self.trip, needed, {t, *rest[self.n :]}, set(rest[: self.n]), exact)
         self.kept, self.again = chosen.kept, chosen.again
 
     def keeping(self, containers: Sequence[ArrayAval]) -> Block:

@@ -9,6 +9,7 @@ from autodiff.passes.cse import cse
 from autodiff.passes.dce import dce
 from autodiff.passes.expand import expand
 from autodiff.passes.seams import seams
+from autodiff.passes.registers import in_registers
 from autodiff.passes.rewrite import inside
 from autodiff.passes.simplify import simplify
 from autodiff.passes.split_complex import split_complex
@@ -23,9 +24,17 @@ def optimize(block: Block) -> Block:
 
 def lowerable(block: Block) -> Block:
     """An optimised block ready for lowering: in real numbers, all that is made of simpler ops in those."""
-    split = split_complex(block)
-    whole = dce(cse(simplify(seams(thin_products(expand(split))))))
-    return _checked(inside(whole, lowerable))
+    expanded = _expanded(split_complex(block))
+    apart = in_registers(expanded)
+    return _lowered(expanded if apart is expanded else optimize(apart))
+
+
+def _expanded(block: Block) -> Block:
+    return inside(expand(block), _expanded)
+
+
+def _lowered(block: Block) -> Block:
+    return _checked(inside(dce(cse(simplify(seams(thin_products(block))))), _lowered))
 
 
 def _checked(block: Block) -> Block:

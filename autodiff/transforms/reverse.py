@@ -54,18 +54,21 @@ def pullback(
     active = _influenced(instrs, sources)
     useful = _influencing(instrs, [target for target, _ in seeds])
     fragile = _beyond_poles(instrs, active)
+    loose: set[Operand] = set()  # read and written through windows, which carry no masks
     cts: dict[Operand, Any] = dict(totals)
     for target, ct in seeds:
         _accumulate(cts, target, ct)
     for instr in reversed(instrs):
         for y in instr.results:
             if y in cts and y in active:
-                _pull(instr, cts, active, fragile)
+                _pull(instr, cts, active, fragile, loose)
                 break
     return [_unmasked(cts.get(s), s) if s in useful else totals.get(s) for s in sources]
 
 
-def _pull(instr: Instr, cts: dict[Operand, Any], active: set[Operand], fragile: set[Operand]) -> None:
+def _pull(
+    instr: Instr, cts: dict[Operand, Any], active: set[Operand], fragile: set[Operand], loose: set[Operand]
+) -> None:
     op: Any = instr.op
     flags = tuple([o in active and op.connects(k) for k, o in enumerate(instr.operands)])
     if not any(flags):
@@ -75,11 +78,16 @@ def _pull(instr: Instr, cts: dict[Operand, Any], active: set[Operand], fragile: 
         return
     given = tuple([_given(cts.get(y), y, op.keeps_mask or op.moves) for y in instr.results])
     ct, y = (given[0], instr.results[0]) if len(given) == 1 else (given, instr.results)
-    if op.selects and instr.operands[0] in fragile and not isinstance(ct, Masked):
+    if op.kept_items or hasattr(op, "vjp_into"):
+        # Of a window a mask would cost as much as the whole array. One is made of the cotangent where it may matter.
+        ct = plain(ct)
+        loose.add(instr.operands[0])
+    elif instr.results[0] in loose and instr.results[0] in fragile and (op.keeps_mask or op.moves):
+        ct = _left_out(ct)
+    elif op.selects and instr.operands[0] in fragile and not isinstance(ct, Masked):
         ct = Masked(ct, full(ArrayAval(instr.results[0].aval.shape, BOOL), True))
-    if hasattr(op, "vjp_into") and (not isinstance(ct, Masked) or instr.operands[0] not in fragile):
-        # A mask is for infinite slopes further back. Where there are none, it would cost as much as the whole array.
-        _pull_into(instr, plain(ct), cts, flags)
+    if hasattr(op, "vjp_into"):
+        _pull_into(instr, ct, cts, flags)
         return
     parts = _moved(instr, ct, flags) if op.moves else op.vjp(ct, y, instr.operands, instr.params, flags)
     for k, (operand, wanted, part) in enumerate(zip(instr.operands, flags, parts, strict=True)):

@@ -888,3 +888,50 @@ def test_tapes_around_and_within_loops():
     for f in (around, within):
         assert ops(f, X)[0] == "loop"
         np.testing.assert_allclose(ad.jit(f)(X), np.sum(3.0 * X**3))
+
+
+@pytest.mark.filterwarnings("ignore::autodiff.errors.UnrolledWarning")
+def test_the_test_of_a_while_is_asked_as_often_as_by_python():
+    def f(x, log):
+        def more():
+            log[0] += 1
+            return log[0] < 30
+
+        while more():
+            x = np.sin(x) * 1.1
+        return x + log[0]
+
+    np.testing.assert_allclose(ad.jit(lambda x: f(x, [0]))(0.7), f(0.7, [0]), rtol=1e-12)
+
+    def with_an_iterator(x):
+        numbers = iter(range(20))
+        while next(numbers) < 12:
+            x = x * 1.1
+        return x * next(numbers)
+
+    np.testing.assert_allclose(ad.jit(with_an_iterator)(0.7), with_an_iterator(0.7), rtol=1e-12)
+
+
+@pytest.mark.parametrize("start", [0.0, 2.0])
+def test_a_while_that_python_has_to_run_asks_first(start):
+    def f(x):
+        kept = [x]
+        while kept[-1] > 1.0:
+            kept.append(kept[-1] * 0.7)
+        return kept[-1] * len(kept)
+
+    np.testing.assert_allclose(ad.value_and_grad(f)(start), (f(start), differences(f, start)), rtol=1e-6)
+
+
+def test_a_while_that_meets_a_traced_value_in_its_last_trip():
+    def f(x):
+        hidden = [lambda: x]
+        k, total, last = 0, 0.0, 0
+        while k < 4:
+            k += 1
+            last = k
+            if k == 4:
+                total = total + hidden[0]()
+        return total * last
+
+    np.testing.assert_allclose(ad.value_and_grad(f)(0.7), (2.8, 4.0))

@@ -252,14 +252,20 @@ def test_values_and_gradients_are_those_of_numpy(program):
     x = point()
     function = ad.value_and_grad(program)
     value, gradient = function(x)
-    assert "unrolled" not in function.explain().replace("8 or fewer", "")
+    assert "unrolled" not in function.explain()
     np.testing.assert_allclose(value, program(x.copy()), rtol=1e-12)
     for seed in (1, 2):
         direction = np.random.default_rng(seed).normal(size=N)
         np.testing.assert_allclose(gradient @ direction, slope(program, x, direction), rtol=2e-7, atol=1e-8)
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=lambda f: f.__name__)
+TWICE = [
+    *(dots, matrices, other_starts, flipped, reductions, rows, elementwise, elements, written, written_from_elsewhere),
+    *(written_through_views, symmetric, trailing, gathered),
+]
+
+
+@pytest.mark.parametrize("program", TWICE, ids=lambda f: f.__name__)
 def test_second_derivatives(program):
     x, direction = point(), np.random.default_rng(3).normal(size=N)
     gradient = ad.grad(program)
@@ -536,3 +542,19 @@ def test_both_sides_of_a_branch():
     x = point()
     direction = np.cos(np.arange(N))
     np.testing.assert_allclose(ad.grad(outer)(x) @ direction, slope(outer, x, direction), rtol=1e-7)
+
+
+def test_a_trip_costs_no_more_than_what_it_reads():
+    """Slopes that may be infinite are left out element by element, not by masks of the whole array."""
+
+    def program(a):
+        total = 0.0
+        for i in range(a.shape[0]):
+            for j in range(a.shape[1]):
+                a[i, j] = np.sqrt(a[i, j])
+                total += a[i, j] ** 2
+        return total
+
+    gradient = ad.grad(program)
+    np.testing.assert_allclose(gradient(np.full((20, 20), 0.5)), np.ones((20, 20)))
+    assert "bool[20,20]" not in gradient.adjoint_ir()

@@ -7,7 +7,7 @@ from benchmarks.gradbench.function import Function, Input
 
 
 def squared_error(x, i):
-    """`x` are the coefficients of the polynomial; `i` counts the points: 0.0, 1.0, ..., n - 1."""
+    """`x` are the coefficients of the polynomial, by Horner; `i` counts the points: 0.0, 1.0, ..., n - 1."""
     t = -1.0 + 2.0 * i / (len(i) - 1)
     y = np.zeros_like(t)
     for coefficient in x[::-1]:

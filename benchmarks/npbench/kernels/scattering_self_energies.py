@@ -9,7 +9,7 @@ ANALYTIC = False  # of complex arguments
 
 
 def initialize(n, rng):
-    Nkz, NE, Nqz, Nw, N3D, NA, NB, Norb = (n, n + 1, 2, 2, 2, 2, 2, 2) if n < 3 else (2, n, 2, 3, 3, n, 3, 4)
+    Nkz, NE, Nqz, Nw, N3D, NA, NB, Norb = (1, n + 1, 1, 2, 1, 2, 2, 2) if n < 3 else (2, n, 2, 3, 3, n, 3, 4)
 
     def random(*shape):
         return rng.normal(size=shape) + 1j * rng.normal(size=shape)
