@@ -94,7 +94,8 @@ class Trip:
         inside = {r for i in self.backward for r in i.results} | set(self.given)
         reads = [*(o for i in self.backward for o in i.operands), *self.results]
         needed = [o for o in reads if not isinstance(o, Literal) and o not in inside]
-        exact = {o for i in self.backward if i.op in (equal, not_equal) for o in i.operands}
+        equalities: tuple[Any, ...] = (equal, not_equal)
+        exact = {o for i in self.backward if i.op in equalities for o in i.operands}
         chosen = partition(self.trip, needed, {t, *rest[self.n :]}, set(rest[: self.n]), exact)
         self.kept, self.again = chosen.kept, chosen.again
 

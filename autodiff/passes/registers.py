@@ -359,4 +359,7 @@ def _window(op: Any, operands: Sequence[Any], params: Any, result: ArrayAval) ->
 
 
 def _plus(start: Any, step: int) -> Any:
-    return literal(int(start.value) + step, INT) if isinstance(start, Literal) else add(start, step)
+    if not isinstance(start, Literal):
+        return add(start, step)
+    number: Any = start.value
+    return literal(int(number) + step, INT)
