@@ -12,7 +12,7 @@
 | `cache_dir` | `AUTODIFF_CACHE_DIR` | where kernels are kept on disk | the user's folder for caches |
 | `cache_limit` | `AUTODIFF_CACHE_LIMIT` | how much they may take, in MiB (least recently used go first) | 512 |
 | `math` | `AUTODIFF_MATH` | exp, sin, ...: "vector", by formulas, or "libm", by the C library, one by one | "vector" |
-| `memory` | `AUTODIFF_MEMORY` | what one loop may keep for its gradient when its length is unknown, in MiB | half of RAM |
+| `memory` | `AUTODIFF_MEMORY` | MiB that one loop may keep for its gradient | half of the memory there is |
 | `background` | `AUTODIFF_BACKGROUND` | 1: a thread makes tapes' kernels; until then they are interpreted | 0 |
 | `bounds` | `AUTODIFF_BOUNDS` | 1: kernels check every place they read or write (slow; finds errors in kernels) | 0 |
 | `logs` | `AUTODIFF_LOGS` | what is explained (`logs.py`): any of cache, fusion, compile | nothing |

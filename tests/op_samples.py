@@ -243,7 +243,7 @@ def is_smooth(op: Op) -> bool:
 
 
 def takes_arrays(op: Op) -> bool:
-    """Whether an op is tested with arrays: not one that runs blocks, nor one on what only loops have (`test_loops.py`)."""
+    """Whether an op is tested with arrays: not one that runs blocks, nor one on what only loops have."""
     return not isinstance(op, Region | Stack | Blank)
 
 

@@ -15,7 +15,7 @@ from autodiff.ir.build import building, emitter, inline
 from autodiff.ir.core import Block, Instr, Literal, Wire
 from autodiff.ops.families import zeros_like
 from autodiff.ops.op import Arrays
-from autodiff.ops.region import Region, Workers, moving, paths
+from autodiff.ops.region import Region, Workers, moving, paths, trimmed
 from autodiff.records import record
 
 
@@ -58,7 +58,8 @@ class Checkpoint(Region):
             seeds = [(y, ct) for y, ct in seeds if not isinstance(y, Literal)]
             found = ad.pullback(list(b.instrs), seeds, sources, begun)
             block = b.block(zeros_like(s.aval) if ct is None else ct for ct, s in zip(found, sources, strict=True))
-        made = dict(zip(wanted, checkpoint(block, [*operands, *extra]), strict=True))
+        (block,), read = trimmed([block], 0, [*operands, *extra])
+        made = dict(zip(wanted, checkpoint(block, read), strict=True))
         return [made.get(k, ct) for k, ct in enumerate(before)]
 
     def push(self, instr: Instr, tangents: list[Any], ad: Workers) -> list[Any]:

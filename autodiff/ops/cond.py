@@ -20,7 +20,7 @@ from autodiff.ir.core import Block, Instr, Literal, Wire
 from autodiff.ops.batching import size_of
 from autodiff.ops.families import zeros_like
 from autodiff.ops.op import Arrays
-from autodiff.ops.region import Region, Workers, chosen, in_batch, moving, paths
+from autodiff.ops.region import Region, Workers, chosen, in_batch, moving, paths, trimmed
 from autodiff.records import record
 
 BOOL = ArrayAval((), np.dtype(np.bool_))
@@ -82,7 +82,9 @@ class Cond(Region):
         if not wanted:
             return list(before)
         then, otherwise = (adjoint(instr.params[k]) for k in self.blocks)
-        outs = cond(pred, then, otherwise, [*operands, *(cts[k] for k in given), *(before[k] for k in totals)])
+        read = [*operands, *(cts[k] for k in given), *(before[k] for k in totals)]
+        (then, otherwise), read = trimmed([then, otherwise], 0, read)
+        outs = cond(pred, then, otherwise, read)
         found = dict(zip(wanted, outs, strict=True))
         return [found.get(k, ct) for k, ct in enumerate(before)]
 

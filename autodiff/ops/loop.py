@@ -36,6 +36,7 @@ from autodiff.ops.region import (
     moving,
     paths,
     pushed,
+    trimmed,
     zeros,
 )
 from autodiff.ops.trip import TRIP, Trip, check_memory, container
@@ -98,7 +99,8 @@ class Loop(Region):
         found = trip.adjoint([c.aval for c in items])
         state_cts = [zeros(trip.aval(k), trips) if cts[k] is None else cts[k] for k in trip.state]
         totals = [zeros(trip.aval(k), trips) if before[1 + k] is None else before[1 + k] for k in trip.consts]
-        outs = loop(found, trips, [*state_cts, *totals], [*items, *consts], reverse=not reverse)
+        (found,), read = trimmed([found], 1 + len(state_cts) + len(totals), [*items, *consts])
+        outs = loop(found, trips, [*state_cts, *totals], read, reverse=not reverse)
         return [None, *trip.by_operand(outs, before[1:])]
 
     # ---- forward --------------------------------------------------------------------------

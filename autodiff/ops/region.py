@@ -207,6 +207,29 @@ def live(instrs: Sequence[Instr], results: Iterable[Operand]) -> list[Instr]:
     return kept[::-1]
 
 
+def trimmed(blocks: Sequence[Block], first: int, operands: Sequence[Any]) -> tuple[list[Block], list[Any]]:
+    """The blocks without parameters that none of them reads, and what is left to pass for the others.
+
+    Parameters from number `first` on are `operands`. What an adjoint does not read is not kept for it.
+    """
+    read = [_reads(block) for block in blocks]
+    used = [k for k in range(len(operands)) if any(b.params[first + k] in r for b, r in zip(blocks, read, strict=True))]
+    if len(used) == len(operands):
+        return list(blocks), list(operands)
+    params = [(*b.params[:first], *(b.params[first + k] for k in used)) for b in blocks]
+    left = [Block(p, live(b.instrs, b.results), b.results) for p, b in zip(params, blocks, strict=True)]
+    return left, [operands[k] for k in used]
+
+
+def _reads(block: Block) -> set[Operand]:
+    """What is read for the results of a block."""
+    found = {r for r in block.results if not isinstance(r, Literal)}
+    for instr in reversed(block.instrs):
+        if not found.isdisjoint(instr.results):
+            found.update(instr.operands)
+    return found
+
+
 def transplanted(instrs: Iterable[Instr], env: dict[Operand, Any]) -> None:
     """Emit instructions again, over what `env` says; what they compute is added to it."""
     target = emitter()

@@ -34,6 +34,7 @@ from autodiff.ops.region import (
     moving,
     paths,
     pushed,
+    trimmed,
     with_axis,
     zeros,
 )
@@ -96,7 +97,8 @@ class While(Region):
         found = trip.adjoint([c.aval for c in items])
         state_cts = [zeros(trip.aval(k), count) if cts[k] is None else cts[k] for k in trip.state]
         totals = [zeros(trip.aval(k), count) if before[k] is None else before[k] for k in trip.consts]
-        outs = loop(found, count, [*state_cts, *totals], [*items, *consts], reverse=True)
+        (found,), read = trimmed([found], 1 + len(state_cts) + len(totals), [*items, *consts])
+        outs = loop(found, count, [*state_cts, *totals], read, reverse=True)
         return trip.by_operand(outs, before)
 
     # ---- forward --------------------------------------------------------------------------

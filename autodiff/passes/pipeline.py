@@ -8,9 +8,9 @@ from autodiff.ir.verify import verify
 from autodiff.passes.cse import cse
 from autodiff.passes.dce import dce
 from autodiff.passes.expand import expand
-from autodiff.passes.seams import seams
 from autodiff.passes.registers import in_registers
 from autodiff.passes.rewrite import inside
+from autodiff.passes.seams import seams
 from autodiff.passes.simplify import simplify
 from autodiff.passes.split_complex import split_complex
 from autodiff.passes.state import without_dead_state

@@ -39,7 +39,8 @@ def split_complex(block: Block) -> Block:
         return block
     with building([pair_aval(p.aval) for p in block.params], [p.hint for p in block.params]) as b:
         parts = [
-            _parts_of(new) if old.aval.dtype.kind == "c" else new for old, new in zip(block.params, b.params, strict=True)
+            _parts_of(new) if old.aval.dtype.kind == "c" else new
+            for old, new in zip(block.params, b.params, strict=True)
         ]
         return b.block([_joined(r) for r in _emitted(block, parts, b)])
 

@@ -13,11 +13,12 @@ from autodiff.ops.checkpoint import Checkpoint
 from autodiff.ops.cond import Cond
 from autodiff.ops.loop import Loop
 from autodiff.ops.while_loop import While
+from autodiff.passes.rewrite import inside
 
 
 def without_dead_state(block: Block) -> Block:
     """The block without dead instructions, its loops without dead state; parameters stay."""
-    block = _with_constants(block)
+    block = _with_constants(inside(block, without_dead_state))
     live: set[Operand] = set(block.results)
     kept: list[Instr] = []
     for instr in reversed(block.instrs):
