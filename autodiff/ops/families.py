@@ -60,7 +60,7 @@ from autodiff.ops.promotion import (
 from autodiff.records import record
 
 _CALLED = re.compile(r"(\w+)\(")
-_SIMPLE = frozenset(("abs", "min", "max", "sqrt", "int", "float", "bool", "floor", "ceil"))
+_SIMPLE = frozenset(("abs", "mod", "min", "max", "sqrt", "int", "float", "bool", "floor", "ceil"))
 
 # ---- elementwise -------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from autodiff.ir.build import emitter
 from autodiff.ir.core import Block, Instr, Literal, Operand, Value, blocks_of
-from autodiff.ops.families import Elementwise, Movement
+from autodiff.ops.families import Elementwise, Movement, broadcast
 from autodiff.ops.movement import Placement
 from autodiff.ops.op import Cast
 from autodiff.ops.region import is_cheap
@@ -57,11 +57,16 @@ def _chosen(body: Block, first: int) -> list[Any]:
     if not candidates:
         return []
     made = {r: i for i in body.instrs for r in i.results}
-    worthy = [v for v in candidates if not v.aval.shape or not is_cheap(made[v])]
+    worthy = [v for v in candidates if not v.aval.shape or not is_cheap(made[v]) or _is_part(made[v])]
     needed = _read_by_others(body, same)
     # Of a chain only its end: what is read by nothing but what is hoisted as well needs no parameter.
     inner = {o for v in worthy for o in made[v].operands}
     return [v for v in worthy if v in needed or v not in inner]
+
+
+def _is_part(instr: Instr) -> bool:
+    """Whether it takes a part of an array, or looks at it otherwise: its cotangent is added up as such, not whole."""
+    return isinstance(instr.op, Movement) and instr.op is not broadcast
 
 
 def _read_by_others(body: Block, same: set[Operand]) -> set[Operand]:

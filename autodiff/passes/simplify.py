@@ -31,7 +31,9 @@ from autodiff.ops.families import (
 from autodiff.ops.movement import slice_, transpose
 from autodiff.ops.op import OPS
 from autodiff.ops.transcendental import logaddexp, power, softplus, sqrt
+from autodiff.ops.window import add_window
 from autodiff.passes.rewrite import Rewriter, rewrite
+from autodiff.passes.simplify_writes import restored_slice, restored_window
 
 Producers = dict[Any, Instr]
 Rewrite = Callable[[Any, tuple[Any, ...], Mapping[str, Any], Producers], Any]
@@ -112,6 +114,9 @@ def _add(aval: Any, operands: tuple[Any, ...], params: Mapping[str, Any], produc
         made = _source(x, neg, producers)
         if made is not None and aval.dtype.kind != "b":
             return sub(other, made.operands[0])
+        restored = restored_slice(x, other, producers)
+        if restored is not None:
+            return restored
     return None
 
 
@@ -227,6 +232,7 @@ RULES: dict[Any, Rewrite] = {
     transpose: _transpose,
     broadcast: _broadcast,
     slice_: _slice,
+    add_window: lambda aval, operands, params, producers: restored_window(operands, params, producers),
     tie: _first,
     identity: _first,
     stop_gradient: _first,

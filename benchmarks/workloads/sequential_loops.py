@@ -11,8 +11,8 @@ import numpy
 from benchmarks.workload import Argument, Array, Call, Case, Jit, Language, Loss
 
 TITLE = "sequential loops"
-LOGISTIC = (Case("logistic 1e3", trips=1_000), Case("logistic 1e5", trips=100_000, heavy=True))
-LORENZ = (Case("RK4 1e3", trips=1_000, heavy=True), Case("RK4 1e5", trips=100_000, heavy=True))
+LOGISTIC = (Case("logistic 1e3", trips=1_000), Case("logistic 1e5", trips=100_000))
+LORENZ = (Case("RK4 1e3", trips=1_000), Case("RK4 1e5", trips=100_000))
 CASES = (*LOGISTIC, *LORENZ)
 STEP = 0.01
 

@@ -13,7 +13,7 @@ from benchmarks.workload import Argument, Array, Call, Case, Jit, Language, Loss
 TITLE = "while loop"
 CASES = (
     Case("one number", (1,), data_dependent=True),
-    Case("1000 numbers", (1000,), data_dependent=True, heavy=True),
+    Case("1000 numbers", (1000,), data_dependent=True),
 )
 CONVERGED = 1e-10
 ENOUGH = 40  # steps, for any of the numbers below

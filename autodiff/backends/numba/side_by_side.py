@@ -162,8 +162,7 @@ class _Trips:
             last, checked = self.fresh("last"), self.fresh("checked")
             less = Constant(1 - int(offset), INT)
             at = LoopNest((), [Statement(last, _instr(sub, INT, 2), (self.trips_source(), less))])
-            least = None if self.cycle.reverse else int(offset)
-            self._if_any([at, replace(step, target=checked, index=last, least=least)], [])
+            self._if_any([at, replace(step, target=checked, index=last, least=int(offset))], [])
         elif isinstance(step.index, str) and (step.index in self.varying or self._is_cell(step.index)):
             raise Dependent
         else:
