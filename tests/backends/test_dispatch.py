@@ -200,7 +200,7 @@ def test_a_few_shapes_in_turn_have_short_cuts(f):
 def test_the_bare_kernel_refuses_what_it_was_not_bound_for(f):
     x = np.ones((2, 3))
     f(x, x)
-    run = f._last.program.run
+    run = f._last.program.native.function()
     for bad in (x.T, x[:1], np.ones(6), x.astype(np.float32), 1.0, None, "x", x.astype(">f8"), x.view(np.int64)):
         with pytest.raises(TypeError, match="a kernel takes"):
             run(bad, x)

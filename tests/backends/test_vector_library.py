@@ -13,7 +13,7 @@ from vector_samples import AVX2, DTYPES, TRIGONOMETRIC, operands, special_values
 import autodiff as ad
 from autodiff.backends.interpreter import run
 from autodiff.backends.numba import formula_code, native
-from autodiff.backends.numba.llvm import INLINED, print_llvm
+from autodiff.backends.numba.llvm import WRITTEN, print_llvm
 from autodiff.backends.numba.llvm_function import WORD, FunctionPrinter
 from autodiff.backends.numba.llvm_scalar import TYPES, Scalar
 from autodiff.backends.numba.vector_formulas import BINARY, FORMULAS
@@ -118,11 +118,11 @@ def chain(count, dtype=np.float64):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("count", [1, INLINED, INLINED + 1, 40])
+@pytest.mark.parametrize("count", [1, WRITTEN, WRITTEN + 1, 40])
 def test_few_are_written_out_and_many_called(count, dtype):
     block, x = chain(count, dtype)
     kernel = Kernel(block)
-    assert ("autodiff_formula_" in print_llvm(kernel.plan)) == (count > INLINED)
+    assert ("autodiff_formula_" in print_llvm(kernel.plan)) == (count > WRITTEN)
     (found,), (expected,) = kernel.compiled([x]), run(block, [x])
     np.testing.assert_allclose(found, expected, rtol=40 * count * np.finfo(dtype).eps)
 

@@ -94,10 +94,13 @@ def _is_plain(instr: Instr) -> bool:
     return isinstance(op, Cast)
 
 
+MOST_OPERANDS = 8  # of an elementwise op
+
+
 @lru_cache(maxsize=1024)
 def _is_written(template: str, math: str) -> bool:
     """Whether all that a template says is straight-line code for vectors."""
-    for node in ast.walk(parsed(template, 3)):
+    for node in ast.walk(parsed(template, MOST_OPERANDS)):
         if isinstance(node, ast.BinOp) and isinstance(node.op, WHOLE):
             return False
         if isinstance(node, ast.Call):
