@@ -66,7 +66,8 @@ def _chosen(body: Block, first: int) -> list[Any]:
 
 def _is_part(instr: Instr) -> bool:
     """Whether it takes a part of an array, or looks at it otherwise: its cotangent is added up as such, not whole."""
-    return isinstance(instr.op, Movement) and instr.op is not broadcast
+    op: Any = instr.op
+    return isinstance(op, Movement) and op is not broadcast
 
 
 def _read_by_others(body: Block, same: set[Operand]) -> set[Operand]:
