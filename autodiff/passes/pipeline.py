@@ -10,6 +10,7 @@ from autodiff.passes.dce import dce
 from autodiff.passes.expand import expand
 from autodiff.passes.registers import in_registers
 from autodiff.passes.rewrite import inside
+from autodiff.passes.scaled_movements import scaled_movements
 from autodiff.passes.seams import seams
 from autodiff.passes.simplify import simplify
 from autodiff.passes.split_complex import split_complex
@@ -34,7 +35,7 @@ def _expanded(block: Block) -> Block:
 
 
 def _lowered(block: Block) -> Block:
-    return _checked(inside(dce(cse(simplify(seams(thin_products(block))))), _lowered))
+    return _checked(inside(dce(cse(simplify(seams(scaled_movements(thin_products(block)))))), _lowered))
 
 
 def _checked(block: Block) -> Block:

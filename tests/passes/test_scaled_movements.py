@@ -1,0 +1,36 @@
+"""A scaled array that is shifted: one nest, the same bits, and only where the scale is a number that keeps zeros."""
+
+import numpy as np
+import pytest
+
+import autodiff as ad
+from autodiff.backends.interpreter import run
+from autodiff.backends.numba.compile import plan_kernel
+from autodiff.backends.numba.nest import LoopNest
+from autodiff.passes.scaled_movements import scaled_movements
+
+X = np.random.default_rng(0).normal(size=(9, 11))
+
+
+def stencil(x, scale=0.1):
+    return np.sum((x + scale * (np.roll(x, 1, 0) + np.roll(x, -1, 1) - 2.0 * x)) ** 3)
+
+
+def adjoint(f):
+    g = ad.grad(f)
+    g(X)
+    return g._last.program
+
+
+@pytest.mark.parametrize("scale", [0.1, -0.1, 0.0, 3.0, np.inf])
+def test_every_bit_stays(scale):
+    block = adjoint(lambda x: stencil(x, scale)).block
+    before, after = run(block, (X,)), run(scaled_movements(block), (X,))
+    for a, b in zip(before, after, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_adjoint_of_a_stencil_is_one_nest():
+    made, _, signature = adjoint(stencil).generalized()
+    nests = [s for s in plan_kernel(made, signature.sizes).steps if isinstance(s, LoopNest) and len(s.domain) == 2]
+    assert len(nests) <= 2
