@@ -18,6 +18,8 @@ from autodiff.backends.numba.lives import lives_of, roots_of
 from autodiff.backends.numba.nest import KernelPlan, every_step
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
+PAGE = 4096  # bytes: a store seems to meet a load whose address is the same within a page, and makes it wait
+APART = 5 * ALIGNMENT  # between arrays of whole pages, which would all begin at the same place of one
 SCALAR = -1  # the place of a result of shape ()
 
 
@@ -112,7 +114,7 @@ class Layout:
     @staticmethod
     def _bytes(memory: Memory, sizes: Mapping[str, int]) -> int:
         count = math.prod(numbers(memory.shape, sizes)) * np.dtype(memory.dtype).itemsize
-        return -(-count // ALIGNMENT) * ALIGNMENT
+        return -(-count // ALIGNMENT) * ALIGNMENT + (APART if count >= PAGE else 0)
 
 
 def numbers(shape: tuple[str, ...], sizes: Mapping[str, int]) -> tuple[int, ...]:
