@@ -8,6 +8,9 @@ what is expected of them; nothing is compiled here, kernels of such programs are
 
 import functools
 import math
+import os
+import signal
+import threading
 import warnings
 
 import numba
@@ -935,3 +938,20 @@ def test_a_while_that_meets_a_traced_value_in_its_last_trip():
         return total * last
 
     np.testing.assert_allclose(ad.value_and_grad(f)(0.7), (2.8, 4.0))
+
+
+def test_an_endless_loop_can_be_interrupted():
+    @ad.value_and_grad
+    def endless(x):
+        total = 0.0
+        while total > -1.0:
+            total = total + x * 0.5
+        return total
+
+    expected = endless(-9.0)
+    interrupt = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
+    interrupt.start()
+    with pytest.raises(KeyboardInterrupt):
+        endless(1.0)
+    interrupt.join()
+    assert endless(-9.0) == expected

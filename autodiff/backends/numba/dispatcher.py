@@ -107,7 +107,7 @@ class Bound:
     ) -> None:
         self.recipe, self.address, self.host, self.owner = recipe, address, host, owner
         self.positions, self.params, self.results = positions, params, results
-        self.large = recipe.work(sizes) > LARGE
+        self.large = recipe.loops or recipe.work(sizes) > LARGE
         if self.large:
             expect_large_work()
         count = len(recipe.params)

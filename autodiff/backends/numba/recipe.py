@@ -15,7 +15,7 @@ import numpy as np
 
 from autodiff.backends.numba.cost import cost_of
 from autodiff.backends.numba.lives import lives_of, roots_of
-from autodiff.backends.numba.nest import KernelPlan, every_step
+from autodiff.backends.numba.nest import Cycle, KernelPlan, every_step
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 PAGE = 4096  # bytes: a store seems to meet a load whose address is the same within a page, and makes it wait
@@ -46,6 +46,7 @@ class Recipe:
     results: tuple[tuple[int, tuple[str, ...], str], ...]
     calls_host: bool
     costs: tuple[tuple[float, tuple[str, ...]], ...] = ()
+    loops: bool = False  # it has loops of its own, and nobody knows how long they run
 
     def work(self, sizes: Mapping[str, int]) -> float:
         """Estimated nanoseconds of one run."""
@@ -58,11 +59,11 @@ class Recipe:
     def as_json(self) -> list[Any]:
         """Lists, texts and numbers."""
         allocated = [[m.shape, m.dtype, m.life] for m in self.allocated]
-        return [self.params, self.sizes, allocated, self.results, self.calls_host, self.costs]
+        return [self.params, self.sizes, allocated, self.results, self.calls_host, self.costs, self.loops]
 
     @classmethod
     def from_json(cls, data: list[Any]) -> Recipe:
-        params, sizes, allocated, results, calls_host, costs = data
+        params, sizes, allocated, results, calls_host, costs, loops = data
         return cls(
             tuple((str(dtype), tuple(shape)) for dtype, shape in params),
             tuple(sizes),
@@ -70,6 +71,7 @@ class Recipe:
             tuple((int(place), tuple(shape), str(dtype)) for place, shape, dtype in results),
             bool(calls_host),
             tuple((float(cost), tuple(shape)) for cost, shape in costs),
+            bool(loops),
         )
 
 
@@ -86,7 +88,8 @@ def recipe(plan: KernelPlan, calls_host: bool) -> Recipe:
     for cost, shape in filter(None, map(cost_of, every_step(plan.steps))):
         if all(n.isdigit() or n in plan.sizes for n in shape):  # how long an inner loop runs is not known
             costs[shape] = costs.get(shape, 0.0) + cost
-    return Recipe(params, plan.sizes, allocated, results, calls_host, tuple((c, s) for s, c in costs.items()))
+    loops = any(isinstance(step, Cycle) for step in every_step(plan.steps))
+    return Recipe(params, plan.sizes, allocated, results, calls_host, tuple((c, s) for s, c in costs.items()), loops)
 
 
 class Layout:
