@@ -11,11 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from autodiff.ir.aval import ArrayAval
-from autodiff.ir.build import building, emitter, inline
-from autodiff.ir.core import Block, Instr, Literal, Wire
-from autodiff.ops.families import zeros_like
+from autodiff.ir.build import building, emitter
+from autodiff.ir.core import Block, Instr, Wire
 from autodiff.ops.op import Arrays
-from autodiff.ops.region import Region, Workers, moving, paths, trimmed
+from autodiff.ops.region import Region, Workers, moving, paths, pulled_once, pushed_once
 from autodiff.records import record
 
 
@@ -40,38 +39,20 @@ class Checkpoint(Region):
         return run(body, arrays)
 
     def pull(self, instr: Instr, cts: list[Any], before: list[Any], active: Sequence[bool], ad: Workers) -> list[Any]:
-        body, operands = instr.params["body"], instr.operands
-        given = [k for k, ct in enumerate(cts) if ct is not None]
-        useful = set().union(*(paths(body)[k] for k in given))
+        body = instr.params["body"]
+        reads = paths(body)
+        useful = set().union(*(reads[k] for k, ct in enumerate(cts) if ct is not None))
         wanted = [k for k, flag in enumerate(active) if flag and k in useful]
-        totals = [k for k in wanted if before[k] is not None]
         if not wanted:
             return list(before)
-        extra = [*(cts[k] for k in given), *(before[k] for k in totals)]
-        hints = [*(p.hint for p in body.params), *("ct" for _ in extra)]
-        with building([*(p.aval for p in body.params), *(x.aval for x in extra)], hints) as b:
-            n, m = len(operands), len(operands) + len(given)
-            outs = inline(body, b.params[:n])
-            seeds = [(outs[k], ct) for k, ct in zip(given, b.params[n:m], strict=True)]
-            sources = [b.params[k] for k in wanted]
-            begun = {b.params[k]: total for k, total in zip(totals, b.params[m:], strict=True)}
-            seeds = [(y, ct) for y, ct in seeds if not isinstance(y, Literal)]
-            found = ad.pullback(list(b.instrs), seeds, sources, begun)
-            block = b.block(zeros_like(s.aval) if ct is None else ct for ct, s in zip(found, sources, strict=True))
-        (block,), read = trimmed([block], 0, [*operands, *extra])
+        (block,), read = pulled_once([body], instr.operands, cts, before, wanted, ad)
         made = dict(zip(wanted, checkpoint(block, read), strict=True))
         return [made.get(k, ct) for k, ct in enumerate(before)]
 
     def push(self, instr: Instr, tangents: list[Any], ad: Workers) -> list[Any]:
-        body, n = instr.params["body"], len(instr.operands)
         moves = moving(self.reads(instr.params), tangents)
-        given = [k for k, t in enumerate(tangents) if t is not None]
-        with building([*(p.aval for p in body.params), *(tangents[k].aval for k in given)]) as b:
-            outs = inline(body, b.params[:n])
-            t_in = {b.params[k]: t for k, t in zip(given, b.params[n:], strict=True)}
-            found = ad.pushforward(list(b.instrs), t_in)
-            block = b.block(found[outs[k]] if outs[k] in found else zeros_like(outs[k].aval) for k in moves)
-        made = dict(zip(moves, checkpoint(block, [*instr.operands, *(tangents[k] for k in given)]), strict=True))
+        (block,), read = pushed_once([instr.params["body"]], instr.operands, tangents, moves, ad)
+        made = dict(zip(moves, checkpoint(block, read), strict=True))
         return [made.get(k) for k in range(len(instr.results))]
 
     def batch_with(self, operands: Sequence[Any], batched: Sequence[bool], params: Any, ad: Workers) -> Any:

@@ -15,12 +15,11 @@ import numpy as np
 
 from autodiff.errors import LoopStateError
 from autodiff.ir.aval import ArrayAval
-from autodiff.ir.build import building, emitter, emitting_to, inline
-from autodiff.ir.core import Block, Instr, Literal, Wire
+from autodiff.ir.build import building, emitter, emitting_to
+from autodiff.ir.core import Block, Instr, Wire
 from autodiff.ops.batching import size_of
-from autodiff.ops.families import zeros_like
 from autodiff.ops.op import Arrays
-from autodiff.ops.region import Region, Workers, chosen, in_batch, moving, paths, trimmed
+from autodiff.ops.region import Region, Workers, chosen, in_batch, moving, paths, pulled_once, pushed_once
 from autodiff.records import record
 
 BOOL = ArrayAval((), np.dtype(np.bool_))
@@ -61,49 +60,24 @@ class Cond(Region):
 
     def pull(self, instr: Instr, cts: list[Any], before: list[Any], active: Sequence[bool], ad: Workers) -> list[Any]:
         pred, *operands = instr.operands
-        given = [k for k, ct in enumerate(cts) if ct is not None]
         reads = self.reads(dict(instr.params))
-        useful = set().union(*(reads[k] for k in given))
+        useful = set().union(*(reads[k] for k, ct in enumerate(cts) if ct is not None))
         wanted = [k for k in range(1, len(active)) if active[k] and k in useful]
-        totals = [k for k in wanted if before[k] is not None]
-
-        def adjoint(block: Block) -> Block:
-            avals = [o.aval for o in operands] + [cts[k].aval for k in given] + [before[k].aval for k in totals]
-            with building(avals, [p.hint for p in block.params] + [""] * (len(given) + len(totals))) as b:
-                n, m = len(operands), len(operands) + len(given)
-                outs = inline(block, b.params[:n])
-                seeds = [(outs[k], ct) for k, ct in zip(given, b.params[n:m], strict=True)]
-                sources = [b.params[k - 1] for k in wanted]
-                begun = {b.params[k - 1]: total for k, total in zip(totals, b.params[m:], strict=True)}
-                seeds = [(y, ct) for y, ct in seeds if not isinstance(y, Literal)]
-                found = ad.pullback(list(b.instrs), seeds, sources, begun)
-                return b.block(zeros_like(s.aval) if ct is None else ct for ct, s in zip(found, sources, strict=True))
-
         if not wanted:
             return list(before)
-        then, otherwise = (adjoint(instr.params[k]) for k in self.blocks)
-        read = [*operands, *(cts[k] for k in given), *(before[k] for k in totals)]
-        (then, otherwise), read = trimmed([then, otherwise], 0, read)
-        outs = cond(pred, then, otherwise, read)
-        found = dict(zip(wanted, outs, strict=True))
+        sides = [instr.params[k] for k in self.blocks]
+        (then, otherwise), read = pulled_once(sides, operands, cts, before[1:], [k - 1 for k in wanted], ad)
+        found = dict(zip(wanted, cond(pred, then, otherwise, read), strict=True))
         return [found.get(k, ct) for k, ct in enumerate(before)]
 
     def push(self, instr: Instr, tangents: list[Any], ad: Workers) -> list[Any]:
         pred, *operands = instr.operands
         moves = moving(self.reads(dict(instr.params)), tangents)
-        given = [k for k, t in enumerate(tangents) if t is not None and k]
-
-        def tangent(block: Block) -> Block:
-            with building([*(o.aval for o in operands), *(tangents[k].aval for k in given)]) as b:
-                outs = inline(block, b.params[: len(operands)])
-                t_in = {b.params[k - 1]: t for k, t in zip(given, b.params[len(operands) :], strict=True)}
-                found = ad.pushforward(list(b.instrs), t_in)
-                return b.block(found[outs[k]] if outs[k] in found else zeros_like(outs[k].aval) for k in moves)
-
         if not moves:
             return [None] * len(instr.results)
-        then, otherwise = (tangent(instr.params[k]) for k in self.blocks)
-        made = dict(zip(moves, cond(pred, then, otherwise, [*operands, *(tangents[k] for k in given)]), strict=True))
+        sides = [instr.params[k] for k in self.blocks]
+        (then, otherwise), read = pushed_once(sides, operands, tangents[1:], moves, ad)
+        made = dict(zip(moves, cond(pred, then, otherwise, read), strict=True))
         return [made.get(k) for k in range(len(instr.results))]
 
     def batch_with(self, operands: Sequence[Any], batched: Sequence[bool], params: Any, ad: Workers) -> Any:

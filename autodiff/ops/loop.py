@@ -96,12 +96,7 @@ class Loop(Region):
             containers = [container(v.aval, trips) for v in trip.kept]
             loop(trip.keeping([c.aval for c in containers]), trips, [*state, *containers], consts, reverse=reverse)
             items = amend(instr, start).results[n:]
-        found = trip.adjoint([c.aval for c in items])
-        state_cts = [zeros(trip.aval(k), trips) if cts[k] is None else cts[k] for k in trip.state]
-        totals = [zeros(trip.aval(k), trips) if before[1 + k] is None else before[1 + k] for k in trip.consts]
-        (found,), read = trimmed([found], 1 + len(state_cts) + len(totals), [*items, *consts])
-        outs = loop(found, trips, [*state_cts, *totals], read, reverse=not reverse)
-        return [None, *trip.by_operand(outs, before[1:])]
+        return [None, *adjoint_loop(trip, trips, cts, before[1:], items, consts, reverse=not reverse)]
 
     # ---- forward --------------------------------------------------------------------------
 
@@ -173,6 +168,27 @@ def loop(
     (body,), consts = hoisted([body], 1 + len(carry), list(map(lift, consts)))
     operands = (count, *map(lift, carry), *consts)
     return list(emitter().emit(loop_op, operands, {"body": body, "carry": len(carry), "reverse": reverse}))
+
+
+def adjoint_loop(
+    trip: Trip,
+    trips: Any,
+    cts: Sequence[Any],
+    before: Sequence[Any],
+    items: Sequence[Any],
+    consts: Sequence[Any],
+    *,
+    reverse: bool,
+) -> list[Any]:
+    """Emit the loop of a trip's adjoint; the cotangents of carry and constants, what came before included.
+
+    `items` hold what the trips kept.
+    """
+    block = trip.adjoint([c.aval for c in items])
+    begun = [zeros(trip.aval(k), trips) if cts[k] is None else cts[k] for k in trip.state]
+    begun += [zeros(trip.aval(k), trips) if before[k] is None else before[k] for k in trip.consts]
+    (block,), read = trimmed([block], 1 + len(begun), [*items, *consts])
+    return trip.by_operand(loop(block, trips, begun, read, reverse=reverse), before)
 
 
 def check_state(avals: Sequence[ArrayAval], body: Block, first: int, carry: int) -> None:

@@ -212,7 +212,7 @@ def trimmed(blocks: Sequence[Block], first: int, operands: Sequence[Any]) -> tup
 
     Parameters from number `first` on are `operands`. What an adjoint does not read is not kept for it.
     """
-    read = [_reads(block) for block in blocks]
+    read = [read_for(block, block.results) for block in blocks]
     used = [k for k in range(len(operands)) if any(b.params[first + k] in r for b, r in zip(blocks, read, strict=True))]
     if len(used) == len(operands):
         return list(blocks), list(operands)
@@ -221,9 +221,9 @@ def trimmed(blocks: Sequence[Block], first: int, operands: Sequence[Any]) -> tup
     return left, [operands[k] for k in used]
 
 
-def _reads(block: Block) -> set[Operand]:
-    """What is read for the results of a block."""
-    found = {r for r in block.results if not isinstance(r, Literal)}
+def read_for(block: Block, results: Iterable[Any]) -> set[Operand]:
+    """What a block reads for these results, parameters and the results themselves among it."""
+    found = {r for r in results if not isinstance(r, Literal)}
     for instr in reversed(block.instrs):
         if not found.isdisjoint(instr.results):
             found.update(instr.operands)
@@ -263,6 +263,58 @@ def amend(old: Instr, start: int) -> Instr:
 def zeros(aval: ArrayAval, trips: Any) -> Any:
     """A cotangent that nothing has been added to yet."""
     return empty_stack(trips, item=aval.item) if isinstance(aval, StackAval) else zeros_like(aval)
+
+
+# ---- blocks that run once, or not at all -------------------------------------------------------------
+
+
+def pulled_once(
+    blocks: Sequence[Block],
+    operands: Sequence[Any],
+    cts: Sequence[Any],
+    before: Sequence[Any],
+    wanted: Sequence[int],
+    ad: Workers,
+) -> tuple[list[Block], list[Any]]:
+    """The adjoints of blocks (*operands) -> (*results), which compute again what they need; and what they read.
+
+    `cts` and `before` are those of results and operands, None where there is none; `wanted` numbers the operands
+    whose cotangents the adjoints give.
+    """
+    given = [k for k, ct in enumerate(cts) if ct is not None]
+    totals = [k for k in wanted if before[k] is not None]
+    extra = [*(cts[k] for k in given), *(before[k] for k in totals)]
+    n, m = len(operands), len(operands) + len(given)
+
+    def adjoint(block: Block) -> Block:
+        hints = [*(p.hint for p in block.params), *("" for _ in extra)]
+        with building([x.aval for x in (*operands, *extra)], hints) as b:
+            outs = inline(block, b.params[:n])
+            seeds = [(outs[k], ct) for k, ct in zip(given, b.params[n:m], strict=True)]
+            sources = [b.params[k] for k in wanted]
+            begun = {b.params[k]: total for k, total in zip(totals, b.params[m:], strict=True)}
+            seeds = [(y, ct) for y, ct in seeds if not isinstance(y, Literal)]
+            found = ad.pullback(list(b.instrs), seeds, sources, begun)
+            return b.block(zeros_like(s.aval) if ct is None else ct for ct, s in zip(found, sources, strict=True))
+
+    return trimmed(list(map(adjoint, blocks)), 0, [*operands, *extra])
+
+
+def pushed_once(
+    blocks: Sequence[Block], operands: Sequence[Any], tangents: Sequence[Any], moves: Sequence[int], ad: Workers
+) -> tuple[list[Block], list[Any]]:
+    """The tangents of blocks (*operands) -> (*results), of those results that have one; and what they read."""
+    given = [k for k, t in enumerate(tangents) if t is not None]
+    read = [*operands, *(tangents[k] for k in given)]
+
+    def tangent(block: Block) -> Block:
+        with building([x.aval for x in read]) as b:
+            outs = inline(block, b.params[: len(operands)])
+            t_in = {b.params[k]: t for k, t in zip(given, b.params[len(operands) :], strict=True)}
+            found = ad.pushforward(list(b.instrs), t_in)
+            return b.block(found[outs[k]] if outs[k] in found else zeros_like(outs[k].aval) for k in moves)
+
+    return list(map(tangent, blocks)), read
 
 
 # ---- tangents and batches of a body ------------------------------------------------------------------

@@ -20,7 +20,7 @@ from autodiff.ir.core import Block, Instr, Value, Wire
 from autodiff.ops.batching import repeated, size_of
 from autodiff.ops.families import add
 from autodiff.ops.hoist import hoisted
-from autodiff.ops.loop import check_state, loop
+from autodiff.ops.loop import adjoint_loop, check_state
 from autodiff.ops.op import Arrays
 from autodiff.ops.reduction import reduce_any
 from autodiff.ops.region import (
@@ -34,7 +34,6 @@ from autodiff.ops.region import (
     moving,
     paths,
     pushed,
-    trimmed,
     with_axis,
     zeros,
 )
@@ -94,12 +93,7 @@ class While(Region):
         keeping = _counting(trip.keeping([c.aval for c in containers]), n)
         while_loop(_with_state(test, n, [c.aval for c in extra]), keeping, [*state, *extra], consts)
         count, *items = amend(instr, start).results[n:]
-        found = trip.adjoint([c.aval for c in items])
-        state_cts = [zeros(trip.aval(k), count) if cts[k] is None else cts[k] for k in trip.state]
-        totals = [zeros(trip.aval(k), count) if before[k] is None else before[k] for k in trip.consts]
-        (found,), read = trimmed([found], 1 + len(state_cts) + len(totals), [*items, *consts])
-        outs = loop(found, count, [*state_cts, *totals], read, reverse=True)
-        return trip.by_operand(outs, before)
+        return adjoint_loop(trip, count, cts, before, items, consts, reverse=True)
 
     # ---- forward --------------------------------------------------------------------------
 

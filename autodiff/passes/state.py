@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from autodiff.ir.core import Block, Instr, Literal, Operand, blocks_of
+from autodiff.ir.core import Block, Instr, Operand, blocks_of
 from autodiff.ops.checkpoint import Checkpoint
 from autodiff.ops.cond import Cond
 from autodiff.ops.loop import Loop
+from autodiff.ops.region import read_for
 from autodiff.ops.while_loop import While
 from autodiff.passes.rewrite import inside
 
@@ -90,20 +91,18 @@ def _pruned_loop(instr: Instr, wanted: list[bool], lead: int, blocks: tuple[str,
     needed = {k for k, flag in enumerate(wanted) if flag}
     for key in blocks[:-1]:
         test = instr.params[key]
-        needed |= {k for k, p in enumerate(test.params[:n]) if p in _read(test, test.results)}
+        asked = read_for(test, test.results)
+        needed |= {k for k, p in enumerate(test.params[:n]) if p in asked}
     while True:
-        read = _read(body, [body.results[k] for k in needed])
+        read = read_for(body, [body.results[k] for k in needed])
         more = {state[p] for p in read if p in state} - needed
         if not more:
             break
         needed |= more
     params = dict(instr.params)
     consts = range(lead + n, len(body.params))
-    used = [
-        k
-        for k in consts
-        if any(instr.params[b].params[k] in _read(instr.params[b], _results(instr, b, needed)) for b in blocks)
-    ]
+    reads = [(instr.params[b].params, read_for(instr.params[b], _results(instr, b, needed))) for b in blocks]
+    used = [k for k in consts if any(own[k] in found for own, found in reads)]
     if len(needed) == n and len(used) == len(consts):
         return instr
     order = sorted(needed)
@@ -130,7 +129,7 @@ def _pruned_branch(instr: Instr, wanted: list[bool], lead: int, blocks: tuple[st
     for key in blocks:
         own = instr.params[key]
         sides[key] = own, tuple(own.results[k] for k in keep)
-    reads = [(own.params, _read(own, results)) for own, results in sides.values()]
+    reads = [(own.params, read_for(own, results)) for own, results in sides.values()]
     count = len(instr.operands) - lead
     used = [k for k in range(count) if any(params_[k] in found for params_, found in reads)]
     if len(keep) == len(wanted) and len(used) == count:
@@ -139,12 +138,3 @@ def _pruned_branch(instr: Instr, wanted: list[bool], lead: int, blocks: tuple[st
         params[key] = without_dead_state(Block(tuple(own.params[k] for k in used), own.instrs, results))
     operands = (*instr.operands[:lead], *(instr.operands[lead + k] for k in used))
     return Instr(instr.op, operands, params, tuple(instr.results[k] for k in keep), instr.location)
-
-
-def _read(block: Block, results: Any) -> set[Operand]:
-    """What is read for these results, parameters among it."""
-    live = {r for r in results if type(r) is not Literal}
-    for instr in reversed(block.instrs):
-        if not live.isdisjoint(instr.results):
-            live.update(instr.operands)
-    return live

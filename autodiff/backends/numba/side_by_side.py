@@ -95,6 +95,7 @@ class _Trips:
         chains, dropped = self._sums(cells)
         added = self._additions()
         self._check_memory(added)
+        dropped |= {id(store) for store in added.values()}
         for item in self.items:
             if id(item) in dropped:
                 continue
@@ -256,16 +257,9 @@ class _Trips:
         """Statements that add to an element, with the stores that follow; and these stores."""
         found: dict[int, Store] = {}
         for one, other in zip(self.items, self.items[1:], strict=False):
-            if (
-                isinstance(one, Statement)
-                and isinstance(other, Store)
-                and one.instr is not None
-                and one.instr.op is add
-                and one.operands[0] == other.target
-                and other.value == one.target
-                and self.uses[one.target] == 1
-                and self._place(other.target) is None
-            ):
+            if not (_adds(one, other) and isinstance(one, Statement) and isinstance(other, Store)):
+                continue
+            if self.uses[one.target] == 1 and self._place(other.target) is None:
                 found[id(one)] = other
         return found
 
@@ -323,15 +317,7 @@ class _Trips:
                 one, other = (item, items[k + 1] if k + 1 < len(items) else item)
                 if isinstance(item, Store):
                     one, other = items[k - 1], item
-                adds = (
-                    isinstance(one, Statement)
-                    and isinstance(other, Store)
-                    and one.instr is not None
-                    and one.instr.op is add
-                    and one.operands[0] == other.target
-                    and other.value == one.target
-                )
-                if not adds:
+                if not _adds(one, other):
                     return False
         return True
 
@@ -349,8 +335,6 @@ class _Trips:
 
     def _item(self, item: Item) -> None:
         if isinstance(item, Store):
-            if id(item) in {id(s) for s in self._additions().values()}:
-                return
             place = self._place(item.target)
             if place is None:
                 raise Dependent
@@ -375,6 +359,18 @@ class _Trips:
         if isinstance(source, str) and source in self.positions:
             raise Dependent
         return source
+
+
+def _adds(one: Item, other: Item) -> bool:
+    """Whether two statements, one after the other, add to an element."""
+    return (
+        isinstance(one, Statement)
+        and isinstance(other, Store)
+        and one.instr is not None
+        and one.instr.op is add
+        and one.operands[0] == other.target
+        and other.value == one.target
+    )
 
 
 def _row(place: tuple[Index, ...] | None) -> tuple[tuple[int, str], ...]:
