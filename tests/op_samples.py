@@ -19,6 +19,7 @@ from autodiff.ir.core import Block
 from autodiff.ops import OPS
 from autodiff.ops.families import Elementwise, Reduction
 from autodiff.ops.op import Op
+from autodiff.ops.recursion import Again
 from autodiff.ops.region import Region
 from autodiff.ops.stack import Blank, Stack
 
@@ -244,7 +245,7 @@ def is_smooth(op: Op) -> bool:
 
 def takes_arrays(op: Op) -> bool:
     """Whether an op is tested with arrays: not one that runs blocks, nor one on what only loops have."""
-    return not isinstance(op, Region | Stack | Blank)
+    return not isinstance(op, Region | Stack | Blank | Again)
 
 
 ALL = sorted(name for name, op in OPS.items() if takes_arrays(op))

@@ -9,6 +9,7 @@ function is traced, what becomes of it:
 | `control_branch` | `if`: Python, a guard, `cond` |
 | `control_logic` | `and`, `or`, `not`, comparisons, conditional expressions, `assert`, jumps |
 | `control_calls` | calls: the user's functions are rewritten in turn, built-ins take traced values |
+| `control_recursion` | calls of functions that call themselves: Python, or two loops |
 | `control_store` | `a[i] = v`, `a[i] += v` |
 | `control_body`, `control_region` | how a piece of code is traced into a block |
 | `control_carry`, `control_state`, `control_lists` | its state |
@@ -25,13 +26,13 @@ from typing import Any
 
 from autodiff.errors import ControlFlowError
 from autodiff.frontends.control_branch import if_
-from autodiff.frontends.control_calls import call, iterated, users
+from autodiff.frontends.control_calls import call, iterated, traceable, users
 from autodiff.frontends.control_for import for_
 from autodiff.frontends.control_logic import assert_, both, choose, compared, either, going, negated, raising
 from autodiff.frontends.control_store import augmented, index, item, loaded, stored, updated
 from autodiff.frontends.control_trips import Unrolled as unrolled
 from autodiff.frontends.control_while import while_
-from autodiff.frontends.syntax import GENERATORS, install, rewritten
+from autodiff.frontends.syntax import GENERATORS, install
 
 __all__ = ["call", "traced_form", "unrolled", "users"]
 
@@ -75,5 +76,5 @@ def traced_form(function: Callable[..., Any]) -> Callable[..., Any]:
             "write a plain function that returns its results",
             (code.co_filename, code.co_firstlineno),
         )
-    found = rewritten(function)
+    found = traceable(function) if isinstance(function, types.FunctionType) else function
     return found if found is not function else lambda *args, **kwargs: call(function, *args, **kwargs)

@@ -18,6 +18,7 @@ from autodiff.frontends.control_carry import Unsettled, common_dtype, described,
 from autodiff.frontends.control_depth import in_loop
 from autodiff.frontends.control_facts import Branch
 from autodiff.frontends.control_notes import NOWHERE, check_obstacles, decided, reason
+from autodiff.frontends.control_recursion import finding_types, one_side
 from autodiff.frontends.control_region import (
     Adoption,
     RegionBuilder,
@@ -59,6 +60,8 @@ def if_(test: Any, then: Side, otherwise: Side | None, facts: tuple[Any, ...]) -
             then()
         elif otherwise is not None:
             otherwise()
+    elif finding_types() and decides(test):
+        one_side(then, otherwise)
     elif decides(test) or (tracing() and is_unstable(user_location() or NOWHERE)):
         promote(branch_.written, cells_of(then, otherwise))
         branch(test, then, otherwise, None, branch_.assigned, branch_.out, branch_)
@@ -130,6 +133,8 @@ def _no_branch(cause: Exception) -> Exception:
 
 def chosen(test: Tracer, then: Side, otherwise: Side) -> Any:
     """The value of one of two expressions."""
+    if finding_types():
+        return one_side(then, otherwise)
     made: list[Any] = []
     region = _Branch(test, [then, otherwise], (), (), None, made)
     try:

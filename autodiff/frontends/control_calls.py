@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 
 from autodiff.frontends.array import ArrayMethods, holds_arrays
+from autodiff.frontends.callees import calls_itself, plain
 from autodiff.frontends.control_depth import in_loop
 from autodiff.frontends.control_lists import as_array
+from autodiff.frontends.control_recursion import called
 from autodiff.frontends.control_region import in_region, tracing
 from autodiff.frontends.control_trips import Trips
 from autodiff.frontends.control_trips import iterated as known_trips
@@ -34,7 +36,7 @@ def call(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`function(*args, **kwargs)`"""
     kind = type(function)
     if kind is types.FunctionType and not is_library_file(function.__code__.co_filename):
-        return rewritten(function)(*args, **kwargs)
+        return users(function)(*args, **kwargs)
     if kind is types.MethodType:
         return users(function.__func__)(function.__self__, *args, **kwargs)
     if kind is functools.partial:
@@ -49,9 +51,9 @@ def call(function: Any, /, *args: Any, **kwargs: Any) -> Any:
         return _of_list(function, args, kwargs)
     if kind is type:
         return _made(function, args, kwargs)
-    inner = getattr(function, "py_func", None)
-    if isinstance(inner, types.FunctionType) and tracing():
-        return rewritten(inner)(*args, **kwargs)
+    inner = plain(function)
+    if inner is not function and tracing():
+        return users(inner)(*args, **kwargs)
     method = getattr(kind, "__call__", None)  # noqa: B004 - the function behind it
     if isinstance(method, types.FunctionType):
         return users(method)(function, *args, **kwargs)
@@ -62,6 +64,13 @@ def users(function: Any) -> Callable[..., Any]:
     """A function of the user's, rewritten; one of a library as it is."""
     if type(function) is not types.FunctionType or is_library_file(function.__code__.co_filename):
         return function  # type: ignore[no-any-return]
+    return traceable(function)
+
+
+def traceable(function: types.FunctionType) -> Callable[..., Any]:
+    """The function rewritten, its calls of itself part of the program."""
+    if tracing() and calls_itself(function):
+        return functools.partial(called, function)
     return rewritten(function)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.frontends.array import ArrayMethods
+from autodiff.frontends.callees import names
 from autodiff.frontends.control_watch import Watch
 from autodiff.frontends.syntax_jumps import CONTROL
 from autodiff.frontends.world import is_library, is_library_file
@@ -168,7 +169,7 @@ class Surroundings:
                 variable = Variable(name, cell)
                 self._cells[id(cell)] = variable, variable.get()
                 yield name, variable.get()
-        for name in _names(f.__code__):
+        for name in names(f.__code__):
             found = f.__globals__.get(name)
             if found is not None and not isinstance(found, types.ModuleType):
                 self._globals[id(f.__globals__), name] = f.__globals__, name, found
@@ -226,8 +227,8 @@ class Surroundings:
         for variable, value in self._cells.values():
             if variable.get() is not value:
                 variable.set(value)
-        for names, name, value in self._globals.values():
-            names[name] = value
+        for found, name, value in self._globals.values():
+            found[name] = value
         self._watch.restore()
         for _, container, kept in self._containers.values():
             if isinstance(container, list):
@@ -261,10 +262,3 @@ def _changed_entries(label: str, container: Any, kept: Any) -> list[Slot]:
     prefix = label.removesuffix("__dict__")
     labels = [prefix + k if prefix != label else f"{label}[{k!r}]" for k in changed]
     return [Entry(name, container, k) for name, k in zip(labels, changed, strict=True)]
-
-
-@functools.lru_cache(maxsize=4096)
-def _names(code: types.CodeType) -> tuple[str, ...]:
-    """Names that a function and those in it may look up among the globals."""
-    inner = [n for c in code.co_consts if isinstance(c, types.CodeType) for n in _names(c)]
-    return tuple(dict.fromkeys([*code.co_names, *inner]))

@@ -96,6 +96,11 @@ class Function:
         self._last: Entry | None = None
         self._answer_with(None)
 
+    @property
+    def __autodiff_plain__(self) -> Any:
+        """The user's function where calling that in another trace is the same as calling this."""
+        return self.__wrapped__ if type(self._transform) is Transform else None
+
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """As a method: bound like any function."""
         return self if instance is None else types.MethodType(self, instance)

@@ -68,6 +68,7 @@ __all__ = [
     "movement",
     "ordering",
     "overwrite",
+    "recursion",
     "reduction",
     "sparse",
     "special",
@@ -79,7 +80,7 @@ __all__ = [
 
 _LATER = (
     *("banded", "decompositions", "determinant", "eigenvalues", "fourier", "least_squares", "linear_solve", "lu"),
-    *("matrix_functions", "sparse", "special", "stack", "loop", "while_loop", "cond", "checkpoint"),
+    *("matrix_functions", "sparse", "special", "stack", "loop", "while_loop", "cond", "checkpoint", "recursion"),
 )
 
 

@@ -149,6 +149,8 @@ def partition(
         if value not in roots:
             instr = made.get(value)
             again = instr is not None and value not in exact and (is_cheap(instr) or isinstance(value.aval, StackAval))
+            if instr is not None and _is_peek(instr) and instr.operands[0] not in given:
+                again = False  # what is read of a stack that changes is kept, not the stack
             parts = [roots_of(o) for o in instr.operands] if again and instr is not None else []
             roots[value] = frozenset().union(*parts) if again else frozenset((value,))
         return roots[value]
@@ -162,6 +164,11 @@ def partition(
             missing = [value]
         kept.update(dict.fromkeys(missing))
     return Partition(list(kept), _recomputed(forward, made, needed, set(kept) | given))
+
+
+def _is_peek(instr: Instr) -> bool:
+    op: Any = instr.op
+    return isinstance(op, Peek)
 
 
 def _recomputed(

@@ -119,7 +119,7 @@ class Trip:
         avals = [t.aval, *(g.aval for g in self.given), *containers, *(c.aval for c in consts)]
         hints = [t.hint, *(g.hint for g in self.given), *("kept" for _ in containers), *(c.hint for c in consts)]
         with building(avals, hints) as b:
-            mine, held, same = _split(b.params[1:], len(self.given), len(containers))
+            mine, held, same = split(b.params[1:], len(self.given), len(containers))
             env: dict[Operand, Any] = {t: b.params[0], **dict(zip((*self.given, *consts), (*mine, *same), strict=True))}
             for c, v in zip(held, self.kept, strict=True):
                 stacked = isinstance(c.aval, StackAval)
@@ -136,7 +136,8 @@ class Trip:
         return [b if f is None else f for f, b in zip(found, before, strict=True)]
 
 
-def _split(xs: Sequence[Any], *sizes: int) -> list[Sequence[Any]]:
+def split(xs: Sequence[Any], *sizes: int) -> list[Sequence[Any]]:
+    """Parts of these sizes, and the rest."""
     out, at = [], 0
     for n in sizes:
         out.append(xs[at : at + n])

@@ -6,6 +6,7 @@ does not read what the first run kept.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from autodiff.ir.core import Block, Instr, Operand, blocks_of
@@ -99,42 +100,45 @@ def _pruned_loop(instr: Instr, wanted: list[bool], lead: int, blocks: tuple[str,
         if not more:
             break
         needed |= more
-    params = dict(instr.params)
-    consts = range(lead + n, len(body.params))
-    reads = [(instr.params[b].params, read_for(instr.params[b], _results(instr, b, needed))) for b in blocks]
-    used = [k for k in consts if any(own[k] in found for own, found in reads)]
-    if len(needed) == n and len(used) == len(consts):
-        return instr
     order = sorted(needed)
-    places = [*range(lead), *(lead + k for k in order), *used]
+    own = {}
     for key in blocks:
-        own = instr.params[key]
-        results = [own.results[k] for k in order] if key == "body" else own.results
-        params[key] = without_dead_state(Block(tuple(own.params[k] for k in places), own.instrs, tuple(results)))
-    params["carry"] = len(order)
+        block = instr.params[key]
+        results = tuple(block.results[k] for k in order) if key == "body" else block.results
+        own[key] = block if len(order) == n else without_dead_state(Block(block.params, block.instrs, results))
+    consts = range(lead + n, len(body.params))
+    used = _read(own.values(), consts)
+    if len(order) == n and len(used) == len(consts):
+        return instr
+    places = [*range(lead), *(lead + k for k in order), *used]
+    params = {**instr.params, **{key: _at(block, places) for key, block in own.items()}, "carry": len(order)}
     operands = tuple(instr.operands[k] for k in places)
     return Instr(instr.op, operands, params, tuple(instr.results[k] for k in order), instr.location)
 
 
-def _results(instr: Instr, key: str, needed: set[int]) -> list[Any]:
-    own = instr.params[key]
-    return [own.results[k] for k in sorted(needed)] if key == "body" else list(own.results)
-
-
 def _pruned_branch(instr: Instr, wanted: list[bool], lead: int, blocks: tuple[str, ...]) -> Instr:
     """The branch without results that nobody reads, and without operands that neither side reads."""
-    params = dict(instr.params)
     keep = [k for k, flag in enumerate(wanted) if flag]
-    sides = {}
-    for key in blocks:
-        own = instr.params[key]
-        sides[key] = own, tuple(own.results[k] for k in keep)
-    reads = [(own.params, read_for(own, results)) for own, results in sides.values()]
+    own = {key: instr.params[key] for key in blocks}
+    if len(keep) < len(wanted):
+        for key, block in own.items():
+            results = tuple(block.results[k] for k in keep)
+            own[key] = without_dead_state(Block(block.params, block.instrs, results))
     count = len(instr.operands) - lead
-    used = [k for k in range(count) if any(params_[k] in found for params_, found in reads)]
+    used = _read(own.values(), range(count))
     if len(keep) == len(wanted) and len(used) == count:
         return instr
-    for key, (own, results) in sides.items():
-        params[key] = without_dead_state(Block(tuple(own.params[k] for k in used), own.instrs, results))
+    params = {**instr.params, **{key: _at(block, used) for key, block in own.items()}}
     operands = (*instr.operands[:lead], *(instr.operands[lead + k] for k in used))
     return Instr(instr.op, operands, params, tuple(instr.results[k] for k in keep), instr.location)
+
+
+def _read(blocks: Iterable[Block], places: Iterable[int]) -> list[int]:
+    """Which of these parameters any of the blocks reads, dead instructions being gone."""
+    reads = [(block.params, read_for(block, block.results)) for block in blocks]
+    return [k for k in places if any(params[k] in found for params, found in reads)]
+
+
+def _at(block: Block, places: Sequence[int]) -> Block:
+    """The block with some of its parameters."""
+    return Block(tuple(block.params[k] for k in places), block.instrs, block.results)

@@ -97,11 +97,11 @@ def _grow(module: ir.Module) -> ir.Function:
         twice = b.select(b.icmp_signed(">", twice, least), twice, least)
     size = b.mul(twice, item)
     with b.if_then(b.icmp_unsigned(">", size, WORD(config.memory << 20)), likely=False):
-        text = "a loop keeps %lld items of %lld bytes for its gradient, more than AUTODIFF_MEMORY allows"
+        text = "a loop or a recursion keeps %lld items of %lld bytes, more than AUTODIFF_MEMORY allows"
         exception_of(
             b,
             "autodiff_PyExc_MemoryError",
-            bounds.text_of(b, f"{text}; wrap its body in autodiff.checkpoint"),
+            bounds.text_of(b, f"{text}; wrap the body of a loop in autodiff.checkpoint"),
             [count, item],
         )
         b.ret(STATUS(1))
