@@ -52,7 +52,7 @@ def collatz(n, x):
     return 0.9 * collatz(3 * n + 1, x * 0.9) if n % 2 else collatz(n // 2, np.sin(x))
 
 
-@program(0.8)
+@program(0.81)
 def collatz_sequence(x):
     return collatz(int(np.floor(30 * x)), x)
 
