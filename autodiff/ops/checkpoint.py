@@ -14,7 +14,7 @@ from autodiff.ir.aval import ArrayAval
 from autodiff.ir.build import building, emitter
 from autodiff.ir.core import Block, Instr, Wire
 from autodiff.ops.op import Arrays
-from autodiff.ops.region import Region, Workers, moving, paths, pulled_once, pushed_once
+from autodiff.ops.region import Region, Workers, moving, paths, present, pulled_once, pushed_once, vectorized_in
 from autodiff.records import record
 
 
@@ -55,11 +55,14 @@ class Checkpoint(Region):
         made = dict(zip(moves, checkpoint(block, read), strict=True))
         return [made.get(k) for k in range(len(instr.results))]
 
-    def batch_with(self, operands: Sequence[Any], batched: Sequence[bool], params: Any, ad: Workers) -> Any:
-        with building([o.aval for o in operands], [p.hint for p in params["body"].params]) as b:
-            outs, flags = ad.vectorized(params["body"], b.params, batched)
+    def batch_with(
+        self, operands: Sequence[Any], batched: Sequence[bool], params: Any, ad: Workers, active: Any
+    ) -> Any:
+        body, given = params["body"], [*operands, *present(active)]
+        with building([o.aval for o in given], [*(p.hint for p in body.params), "active"][: len(given)]) as b:
+            outs, flags = vectorized_in(b, body, batched, ad)
             block = b.block(outs)
-        return checkpoint(block, operands), flags
+        return checkpoint(block, given), flags
 
 
 checkpoint_op = Checkpoint()

@@ -21,7 +21,7 @@ from autodiff.errors import LoopStateError
 from autodiff.ir.aval import ArrayAval
 from autodiff.ir.build import building, emitter, literal
 from autodiff.ir.core import Block, Instr, Wire
-from autodiff.ops.batching import size_of
+from autodiff.ops.batching import resting, size_of
 from autodiff.ops.hoist import hoisted
 from autodiff.ops.op import Arrays
 from autodiff.ops.reduction import reduce_max
@@ -35,6 +35,7 @@ from autodiff.ops.region import (
     in_batch,
     moving,
     paths,
+    present,
     pushed,
     trimmed,
     zeros,
@@ -113,14 +114,17 @@ class Loop(Region):
 
     # ---- batches --------------------------------------------------------------------------
 
-    def batch_with(self, operands: Sequence[Any], batched: Sequence[bool], params: Any, ad: Workers) -> Any:
-        trips, n = operands[0], params["carry"]
+    def batch_with(
+        self, operands: Sequence[Any], batched: Sequence[bool], params: Any, ad: Workers, active: Any
+    ) -> Any:
+        (trips, *given), n, part = operands, params["carry"], present(active)
         if batched[0]:
-            return self._ragged(operands, batched, params, ad)
-        size = size_of(operands, tuple(batched))
-        block, flags = batched_body(params["body"], 1, n, size, batched[1:], ad)
-        state = in_batch(operands[1 : 1 + n], batched[1 : 1 + n], flags, size)
-        return loop(block, trips, state, operands[1 + n :], reverse=params["reverse"]), flags
+            given = [trips if active is None else resting(active, trips, True, 0), *given]
+            return self._ragged(given, batched, params, ad)
+        size = size_of([*given, *part], (*batched[1:], *(True for _ in part)))
+        block, flags = batched_body(params["body"], 1, n, size, batched[1:], ad, part)
+        state = in_batch(given[:n], batched[1 : 1 + n], flags, size)
+        return loop(block, trips, state, [*given[n:], *part], reverse=params["reverse"]), flags
 
     def _ragged(self, operands: Sequence[Any], batched: Sequence[bool], params: Any, ad: Workers) -> Any:
         """Each of the batch has its own number of trips: all make as many as the longest, and count their own.
@@ -134,8 +138,8 @@ class Loop(Region):
         avals = [TRIP, *(s.aval for s in state), *(o.aval for o in operands[1 + n :]), trips.aval]
         with building(avals, [*(p.hint for p in params["body"].params), "trips"]) as b:
             t, *rest, own = b.params
-            outs, found = ad.vectorized(params["body"], [t, *rest], [False, *flags])
             going = t < own
+            outs, found = ad.vectorized(params["body"], [t, *rest], [False, *flags], going)
             block = b.block(chosen(going, y, flag, s) for y, flag, s in zip(outs, found, rest[:n], strict=True))
         return loop(block, longest, state, [*operands[1 + n :], trips], reverse=params["reverse"]), [True] * n
 

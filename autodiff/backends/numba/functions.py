@@ -14,6 +14,7 @@ import numpy as np
 
 from autodiff.backends.numba.source import DTYPE_NAMES
 from autodiff.ops import OPS, special, transcendental
+from autodiff.ops.extents import Checked
 from autodiff.ops.op import Call
 from autodiff.ops.paired import paired
 
@@ -97,7 +98,7 @@ def located(index: Any, size: Any, axis: Any) -> Any:
     return place
 
 
-def agreed(length: Any, other: Any, axis: Any) -> Any:
+def matched(length: Any, other: Any, axis: Any) -> Any:
     """0: two lengths that have to be equal."""
     if length != other:
         raise IndexError(f"slices of {length} and {other} elements along axis {axis} do not fit together")
@@ -116,7 +117,7 @@ OWN: dict[str, Callable[..., Any]] = {
 }
 
 
-def _hosted(op: Call) -> Callable[..., None]:
+def _hosted(op: Call | Checked) -> Callable[..., None]:
     """An op as the source of a kernel calls it: outs, operands, parameters."""
 
     def call(outs: tuple[Any, ...], operands: tuple[Any, ...], **params: Any) -> None:
@@ -129,7 +130,7 @@ def _hosted(op: Call) -> Callable[..., None]:
 
 # Every op, and every op on pairs that there can be, so that the source of a kernel can name them.
 # Plain Python only: Numba compiles none of these, and what it compiles cannot call the host.
-HOSTED = {op.name: _hosted(op) for op in (*OPS.values(), *map(paired, OPS.values())) if isinstance(op, Call)}
+HOSTED = {op.name: _hosted(op) for op in (*OPS.values(), *map(paired, OPS.values())) if isinstance(op, Call | Checked)}
 DTYPES = {name: dtype.type for name, dtype in DTYPE_NAMES.items()}
 
 PYTHON: dict[str, Any] = {
@@ -141,7 +142,7 @@ PYTHON: dict[str, Any] = {
     "softplus": transcendental.softplus.numpy,
     **special.CALLED,
     "integer_matmul": integer_matmul,
-    "agreed": agreed,
+    "matched": matched,
     "located": located,
     "grown": grown,
     **HOSTED,

@@ -1,0 +1,218 @@
+"""`vmap` of loops and branches: each entry makes its own trips and takes its own branch.
+
+All entries run together, and those that take no part compute something that nobody reads. That must not raise, must
+end, and must not reach a gradient. The oracle is the function itself, entry by entry, and its complex step.
+"""
+
+import numpy as np
+import pytest
+
+import autodiff as ad
+from autodiff.config import config
+
+X = np.array([1.1, -0.4, 0.7, 0.2, 1.3])
+
+
+@pytest.fixture(params=["interpreted", "compiled"], autouse=True)
+def tier(request, monkeypatch):
+    monkeypatch.setattr(config, "jit", request.param == "compiled")
+
+
+# ---- programs: (x, k) -> number, k differs from entry to entry ---------------------------------------------
+
+
+def while_from(x, k):
+    """Ends at an index that the array does not have."""
+    total, i = 0.0 * x[0], k
+    while i < 5 and total < 40.0:
+        total += x[i] ** 2 * (i + 1)
+        i += 1
+    return total
+
+
+def while_by_test(x, k):
+    """The test itself reads, and stops beyond the end."""
+    i = k
+    while i < 5 and x[i] > -2.0:
+        i += 1
+    return x[i - 1] * i
+
+
+def branch_in_loop(x, k):
+    total = 0.0 * x[0]
+    for t in range(12):
+        if k < 5:
+            total += x[k] * t
+        else:
+            total += x[k - 5] ** 2
+    return total
+
+
+def writes_in_branch(x, k):
+    y = x.copy()
+    for t in range(12):
+        if k < 5:
+            y[k] = y[k] * 1.1 + t
+        else:
+            y[k - 5] *= y[k - 4]
+    return np.sum(y**2)
+
+
+def nested(x, k):
+    total, i = 0.0 * x[0], k
+    while i < 5:
+        j = i
+        while j < 5 and total < 90.0:
+            if (i + j) % 2 == 0:
+                total += x[i] * x[j] * (j + 1)
+            j += 1
+        for t in range(i, 5):
+            total = 0.9 * total + x[t] ** 2
+        i += 1
+    return total
+
+
+def inner_without_end(x, k):
+    """The inner loop ends because the outer one has looked whether it may begin."""
+    total, left = 0.0 * x[0], k * 1.0
+    for t in range(4):
+        if left > 0.5:
+            step = left
+            while step < 9.0:
+                step = step * 2.0
+                total += x[t] * step
+        left -= 1.0
+    return total
+
+
+def breaks(x, k):
+    total, i = 0.0 * x[0], k
+    for _ in range(40):
+        if i >= 5:
+            break
+        if x[i] < 0.0:
+            i += 1
+            continue
+        total = total * x[i] + x[i]
+        i += 1
+    return total
+
+
+def ragged(x, k):
+    total = 0.0 * x[0]
+    for t in range(5 - k, 5):
+        total = total * 0.5 + x[t] ** 2
+    return total
+
+
+def slices(x, k):
+    total = 0.0 * x[0]
+    for t in range(6):
+        if k + t < 5:
+            total += np.sum(x[k + t :] ** 2) + x[k : k + 1] @ x[k + t : k + t + 1]
+    return total
+
+
+def gathers(x, k):
+    total = 0.0 * x[0]
+    places = np.array([0, 1]) + k
+    for t in range(9):
+        if k < 4:
+            total += np.sum(x[places]) * t
+    return total
+
+
+def singular(x, k):
+    """The matrix of an entry that does not get there has no inverse."""
+    total = 0.0 * x[0]
+    a = np.array([[2.0, 1.0], [1.0, 1.0]])
+    for _ in range(9):
+        if k > 0:
+            total += np.sum(np.linalg.solve(a * (k * x[0]), x[:2]))
+    return total
+
+
+PROGRAMS = {
+    f.__name__: (f, np.array(ks))
+    for f, ks in [
+        (while_from, [0, 3, 4, 7]),
+        (while_by_test, [1, 4, 2]),
+        (branch_in_loop, [0, 4, 7]),
+        (writes_in_branch, [0, 4, 7, 5]),
+        (nested, [1, 3, 4, 9]),
+        (inner_without_end, [0, 3, 1]),
+        (breaks, [0, 3, 9]),
+        (ragged, [1, 5, 3]),
+        (slices, [0, 4, 7]),
+        (gathers, [0, 3, 9]),
+        (singular, [2, 0, 1]),
+    ]
+}
+programs = pytest.mark.parametrize(("f", "ks"), PROGRAMS.values(), ids=PROGRAMS)
+
+
+def slopes(f, k):
+    """The gradient by complex steps."""
+    step = 1e-30
+    return np.array([np.imag(f(X + 1j * step * unit, int(k))) / step for unit in np.eye(len(X))])
+
+
+# ---- tests -----------------------------------------------------------------------------------------------
+
+
+@programs
+def test_values(f, ks):
+    found = ad.vmap(f, in_axes=(None, 0))(X, ks)
+    np.testing.assert_allclose(found, [f(X.copy(), int(k)) for k in ks], rtol=1e-12)
+
+
+@programs
+def test_gradients_of_a_batch(f, ks):
+    found = ad.vmap(ad.grad(f), in_axes=(None, 0))(X, ks)
+    np.testing.assert_allclose(found, [slopes(f, k) for k in ks], rtol=1e-11, atol=1e-12)
+    found = ad.vmap(ad.grad(f))(np.tile(X, (len(ks), 1)), ks)
+    np.testing.assert_allclose(found, [slopes(f, k) for k in ks], rtol=1e-11, atol=1e-12)
+
+
+@programs
+def test_gradient_through_a_batch(f, ks):
+    found = ad.grad(lambda x: np.sum(ad.vmap(f, in_axes=(None, 0))(x, ks)))(X)
+    np.testing.assert_allclose(found, sum(slopes(f, k) for k in ks), rtol=1e-11, atol=1e-12)
+
+
+@programs
+def test_a_batch_of_batches(f, ks):
+    both = ad.vmap(ad.vmap(f, in_axes=(None, 0)), in_axes=(0, None))
+    found = both(np.stack([X, X + 0.1]), ks)
+    np.testing.assert_allclose(found, [[f(x.copy(), int(k)) for k in ks] for x in (X, X + 0.1)], rtol=1e-12)
+
+
+def test_entries_that_take_part_are_checked():
+    def f(x, k):
+        total = 0.0
+        for t in range(9):
+            if k < 7:
+                total += x[1, k] * t
+        return total
+
+    x = np.arange(10.0).reshape(2, 5)
+    batched = ad.vmap(f, in_axes=(None, 0))
+    np.testing.assert_allclose(batched(x, np.array([1, 9, 4])), [f(x, 1), 0.0, f(x, 4)])
+    with pytest.raises(IndexError, match="index 6 is out of bounds for axis 1 with size 5"):
+        batched(x, np.array([1, 9, 6]))
+    with pytest.raises(IndexError, match="index 5 is out of bounds for axis 1 with size 5"):
+        ad.vmap(ad.grad(f), in_axes=(None, 0))(x, np.array([1, 9, 5]))
+
+
+def test_an_index_of_the_whole_batch_is_checked_where_somebody_takes_part():
+    def f(x, k, i):
+        total = x[0]
+        for t in range(9):
+            if k > 0:
+                total += x[i] * t
+        return total
+
+    batched = ad.vmap(f, in_axes=(None, 0, None))
+    np.testing.assert_allclose(batched(X, np.array([0, -1]), 8), [X[0], X[0]])
+    with pytest.raises(IndexError, match="index 8 is out of bounds for axis 0 with size 5"):
+        batched(X, np.array([0, 1]), 8)
