@@ -216,3 +216,122 @@ def test_an_index_of_the_whole_batch_is_checked_where_somebody_takes_part():
     np.testing.assert_allclose(batched(X, np.array([0, -1]), 8), [X[0], X[0]])
     with pytest.raises(IndexError, match="index 8 is out of bounds for axis 0 with size 5"):
         batched(X, np.array([0, 1]), 8)
+
+
+# ---- jumps and expressions -----------------------------------------------------------------------------------
+
+
+def return_from_while_true(x, k):
+    i = 0
+    while True:
+        x = x * 1.1
+        i += 1
+        if x > k:
+            return x * i
+
+
+def return_or_break(x, k):
+    for i in range(20):
+        x = x + 0.5 * i * x
+        if x > k:
+            return x * x
+        if x < 0.35:
+            break
+    return -x
+
+
+def return_from_two_loops(x, k):
+    while True:
+        for j in range(5):
+            x = x + j * 0.1 * x
+            if x > k:
+                return x**2
+        x = x * 1.2 + 0.1
+
+
+def break_and_return(x, k):
+    for i in range(10):
+        j = 0
+        while True:
+            x = x + 0.1 * x
+            j += 1
+            if j > i:
+                break
+            if x > k:
+                return x * 3.0
+    return x
+
+
+def two_ways_out(x, k):
+    while True:
+        if x > k:
+            return x
+        elif x > 0.5 * k:
+            return -x * k
+        x = 2 * x
+
+
+def return_of_two(x, k):  # noqa: RET503 (it does not)
+    n = 0
+    while 1:
+        if n > 12:
+            return x * 2, -1
+        if x > k:
+            return x, n
+        x = x * 1.3
+        n += 1
+
+
+def helper_that_returns(x, k):
+    def until(y):
+        while True:
+            y = y * 1.5
+            if y > k:
+                return y
+
+    return until(x) + until(2 * x) ** 2
+
+
+def search(x, k):
+    low, high = 0, 5
+    while low < high:
+        middle = (low + high) // 2
+        if x * middle < k:
+            low = middle + 1
+        else:
+            high = middle
+    return x * low
+
+
+def conditional_expression(x, k):
+    return x * 2 if 0.5 < x < k or not x < 2 else x**3
+
+
+def and_of_numbers(x, k):
+    y = (x > 1) and x * k
+    return (y or 0.5) * x
+
+
+JUMPS = [return_from_while_true, return_or_break, return_from_two_loops, break_and_return, two_ways_out, return_of_two]
+JUMPS += [helper_that_returns, search, conditional_expression, and_of_numbers]
+
+STARTS, ENDS = np.array([0.31, 1.17, 2.93, 0.87]), np.array([2.03, 1.52, 9.1, 40.3])
+
+
+@pytest.mark.parametrize("f", JUMPS, ids=lambda f: f.__name__)
+def test_every_entry_leaves_by_its_own_way(f):
+    first = (lambda x, k: f(x, k)[0]) if f is return_of_two else f
+    found = ad.vmap(f)(STARTS, ENDS)
+    expected = np.array([f(float(x), float(k)) for x, k in zip(STARTS, ENDS, strict=True)])
+    np.testing.assert_allclose(found, expected.T, rtol=1e-12)
+    slopes = [(first(x + 1e-6, k) - first(x - 1e-6, k)) / 2e-6 for x, k in zip(STARTS, ENDS, strict=True)]
+    np.testing.assert_allclose(ad.vmap(ad.grad(first))(STARTS, ENDS), slopes, rtol=1e-6)
+    through = ad.grad(lambda x: np.sum(ad.vmap(first)(x, ENDS)))(STARTS)
+    np.testing.assert_allclose(through, slopes, rtol=1e-6)
+
+
+def test_both_sides_of_an_expression_have_one_shape():
+    with pytest.raises(ad.errors.LoopStateError, match=r"shape \(2,\).* and an array of shape \(4,\)"):
+        ad.vmap(lambda x, k: x[:2] if k > 0 else x)(np.ones((3, 4)), np.ones(3))
+    with pytest.raises(ad.errors.AutodiffError, match=r"shape \(4,\)"):
+        ad.vmap(lambda x: x * 2 if x > 1 else x)(np.ones((3, 4)))
