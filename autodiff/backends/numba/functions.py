@@ -77,6 +77,19 @@ def integer_fmod(x: Any, y: Any) -> Any:
     return rest - y if (rest != 0) & ((rest < 0) != (x < 0)) else rest
 
 
+def left_shift(x: Any, y: Any) -> Any:
+    """x << y, without any bits where y is no number of places, as NumPy's; 64 bits hold every integer here."""
+    nothing = x - x  # in the dtype of x
+    return x << y if (y >= 0) & (y < 64) else nothing
+
+
+def right_shift(x: Any, y: Any) -> Any:
+    """x >> y, likewise: the sign is all that is left."""
+    nothing = x - x
+    sign = ~nothing if x < 0 else nothing
+    return x >> y if (y >= 0) & (y < 64) else sign
+
+
 def integer_matmul(out: Any, a: Any, b: Any) -> None:
     """out = a @ b for what BLAS does not have; leading axes are a batch."""
     m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
@@ -113,7 +126,8 @@ def grown(stack: Any) -> Any:
 
 
 OWN: dict[str, Callable[..., Any]] = {
-    f.__name__: f for f in (mod, maximum, minimum, fmax, fmin, logaddexp, integer_power, integer_fmod)
+    f.__name__: f
+    for f in (mod, maximum, minimum, fmax, fmin, logaddexp, integer_power, integer_fmod, left_shift, right_shift)
 }
 
 
