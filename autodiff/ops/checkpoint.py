@@ -7,14 +7,14 @@ Memory for time: of everything within, only the operands stay.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autodiff.ir.aval import ArrayAval
 from autodiff.ir.build import building, emitter
 from autodiff.ir.core import Block, Instr, Wire
 from autodiff.ops.op import Arrays
-from autodiff.ops.region import Region, Workers, moving, paths, present, pulled_once, pushed_once, vectorized_in
+from autodiff.ops.region import Region, Run, Workers, moving, paths, present, pulled_once, pushed_once, vectorized_in
 from autodiff.records import record
 
 
@@ -35,7 +35,7 @@ class Checkpoint(Region):
     def reads(self, params: Mapping[str, Any]) -> list[set[int]]:
         return paths(params["body"])
 
-    def evaluate_with(self, run: Callable[[Block, Sequence[Any]], Arrays], *arrays: Any, body: Block) -> Arrays:
+    def evaluate_with(self, run: Run, arrays: list[Any], *, body: Block) -> Arrays:
         return run(body, arrays)
 
     def pull(self, instr: Instr, cts: list[Any], before: list[Any], active: Sequence[bool], ad: Workers) -> list[Any]:

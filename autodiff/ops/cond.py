@@ -8,7 +8,7 @@ needs of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from autodiff.ops.families import logical_and, logical_not
 from autodiff.ops.op import Arrays
 from autodiff.ops.region import (
     Region,
+    Run,
     Workers,
     chosen,
     in_batch,
@@ -65,10 +66,8 @@ class Cond(Region):
         both = zip(paths(params["then"]), paths(params["otherwise"]), strict=True)
         return [{k + 1 for k in a | b} for a, b in both]
 
-    def evaluate_with(
-        self, run: Callable[[Block, Sequence[Any]], Arrays], pred: Any, *arrays: Any, then: Block, otherwise: Block
-    ) -> Arrays:
-        return run(then if pred else otherwise, arrays)
+    def evaluate_with(self, run: Run, arrays: list[Any], *, then: Block, otherwise: Block) -> Arrays:
+        return run(then if arrays.pop(0) else otherwise, arrays)
 
     def pull(self, instr: Instr, cts: list[Any], before: list[Any], active: Sequence[bool], ad: Workers) -> list[Any]:
         pred, *operands = instr.operands

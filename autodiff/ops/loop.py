@@ -12,7 +12,7 @@ those of what is the same in every trip. What each trip keeps for it, if anythin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from autodiff.ops.op import Arrays
 from autodiff.ops.reduction import reduce_max
 from autodiff.ops.region import (
     Region,
+    Run,
     Workers,
     amend,
     batched_body,
@@ -37,6 +38,7 @@ from autodiff.ops.region import (
     paths,
     present,
     pushed,
+    taken,
     trimmed,
     zeros,
 )
@@ -69,19 +71,13 @@ class Loop(Region):
         steps = [{k - 1 for k in found if k} for found in paths(params["body"])]
         return [{k + 1 for k in found} for found in closure(steps)[:n]]
 
-    def evaluate_with(
-        self,
-        run: Callable[[Block, Sequence[Any]], Arrays],
-        trips: Any,
-        *arrays: Any,
-        body: Block,
-        carry: int,
-        reverse: bool,
-    ) -> Arrays:
-        state, consts = arrays[:carry], arrays[carry:]
-        trip_numbers = range(int(trips))
+    def evaluate_with(self, run: Run, arrays: list[Any], *, body: Block, carry: int, reverse: bool) -> Arrays:
+        trip_numbers = range(int(arrays.pop(0)))
+        state, consts = taken(arrays, carry)
         for t in reversed(trip_numbers) if reverse else trip_numbers:
-            state = run(body, (np.int64(t), *state, *consts))
+            given = [np.int64(t), *state, *consts]
+            state.clear()
+            state += run(body, given)
         return tuple(state)
 
     # ---- reverse --------------------------------------------------------------------------

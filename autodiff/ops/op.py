@@ -103,6 +103,12 @@ class Op:
         """The results, by NumPy. Defines the op: every kernel must agree with it."""
         raise NotImplementedError
 
+    puts: bool = False  # whether its result is its first operand with something put into it
+
+    def put(self, y: Any, *arrays: Any, **params: Any) -> Arrays:
+        """`evaluate` of an op that `puts`, into the memory of the first operand, which nobody reads again."""
+        raise NotImplementedError
+
     # An op with several results gets and gives a tuple where the others have one `y`, `ct` or tangent.
 
     def jvp(self, tangents: Sequence[Any], y: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:

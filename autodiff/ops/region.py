@@ -28,6 +28,8 @@ from autodiff.ops.stack import Peek, empty_stack
 from autodiff.ops.window import Read
 from autodiff.records import record
 
+Run = Callable[[Block, list[Any]], Arrays]  # runs a block
+
 
 @record
 class Workers:
@@ -54,8 +56,12 @@ class Region(Op):
     def evaluate(self, *arrays: Any, **params: Any) -> Arrays:
         raise InternalError(f"{self.name} is run by `evaluate_with`")
 
-    def evaluate_with(self, run: Callable[[Block, Sequence[Any]], Arrays], *arrays: Any, **params: Any) -> Arrays:
-        """The results; `run` runs a block."""
+    def evaluate_with(self, run: Run, arrays: list[Any], **params: Any) -> Arrays:
+        """The results.
+
+        `arrays` are the operands. Who is handed a list of values here, `run` as well, empties it before anything is
+        computed: what nobody else holds may then be written over.
+        """
         raise NotImplementedError
 
     def pull(self, instr: Instr, cts: list[Any], before: list[Any], active: Sequence[bool], ad: Workers) -> list[Any]:
@@ -80,6 +86,13 @@ def may_raise(instr: Instr) -> bool:
     """Whether an instruction may raise, or run forever, over operands that no entry of the program has."""
     op: Any = instr.op
     return op.raises or any(may_raise(i) for block in blocks_of(instr) for i in block.instrs)
+
+
+def taken(arrays: list[Any], carry: int) -> tuple[list[Any], list[Any]]:
+    """State and constants of a loop, out of a list that has nothing more then."""
+    state, consts = arrays[:carry], arrays[carry:]
+    arrays.clear()
+    return state, consts
 
 
 # ---- paths through a block ---------------------------------------------------------------------------

@@ -8,7 +8,7 @@ knows how many there will be. The adjoint is a `loop` over as many trips.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from autodiff.ops.op import Arrays
 from autodiff.ops.reduction import reduce_any
 from autodiff.ops.region import (
     Region,
+    Run,
     Workers,
     amend,
     batched_body,
@@ -35,6 +36,7 @@ from autodiff.ops.region import (
     paths,
     present,
     pushed,
+    taken,
     vectorized_in,
     with_axis,
     zeros,
@@ -74,12 +76,12 @@ class While(Region):
     def reads(self, params: Mapping[str, Any]) -> list[set[int]]:
         return closure(paths(params["body"]))[: params["carry"]]
 
-    def evaluate_with(
-        self, run: Callable[[Block, Sequence[Any]], Arrays], *arrays: Any, test: Block, body: Block, carry: int
-    ) -> Arrays:
-        state, consts = arrays[:carry], arrays[carry:]
-        while run(test, (*state, *consts))[0]:
-            state = run(body, (*state, *consts))
+    def evaluate_with(self, run: Run, arrays: list[Any], *, test: Block, body: Block, carry: int) -> Arrays:
+        state, consts = taken(arrays, carry)
+        while run(test, [*state, *consts])[0]:
+            given = [*state, *consts]
+            state.clear()
+            state += run(body, given)
         return tuple(state)
 
     # ---- reverse --------------------------------------------------------------------------

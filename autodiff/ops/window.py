@@ -165,6 +165,10 @@ class Written(Window):
     """The array, with a part in the window, or added to what is there."""
 
     kept_items = (1,)
+    puts = True
+
+    def evaluate(self, x: Any, *arrays: Any, **params: Any) -> Arrays:
+        return self.put(np.array(x), *arrays, **params)
 
     def infer(
         self, x: ArrayAval, part: ArrayAval, *starts: ArrayAval, axes: Any, kept: Any, sizes: Any
@@ -183,9 +187,8 @@ class Written(Window):
 class SetWindow(Written):
     """The array with the part in place of what was there."""
 
-    def evaluate(self, x: Any, part: Any, *starts: Any, axes: Any, kept: Any, sizes: Any) -> Arrays:
-        y = np.array(x)
-        y[_index(self.name, x, starts, axes, kept, sizes)] = part
+    def put(self, y: Any, part: Any, *starts: Any, axes: Any, kept: Any, sizes: Any) -> Arrays:
+        y[_index(self.name, y, starts, axes, kept, sizes)] = part
         return (y,)
 
     def vjp(self, ct: Any, y: Any, operands: Sequence[Any], params: dict[str, Any], active: Active) -> list[Any]:
@@ -206,9 +209,8 @@ class SetWindow(Written):
 class AddWindow(Written):
     """The array with the part added to what is in the window."""
 
-    def evaluate(self, x: Any, part: Any, *starts: Any, axes: Any, kept: Any, sizes: Any) -> Arrays:
-        y = np.array(x)
-        y[_index(self.name, x, starts, axes, kept, sizes)] += part
+    def put(self, y: Any, part: Any, *starts: Any, axes: Any, kept: Any, sizes: Any) -> Arrays:
+        y[_index(self.name, y, starts, axes, kept, sizes)] += part
         return (y,)
 
     def vjp(self, ct: Any, y: Any, operands: Sequence[Any], params: dict[str, Any], active: Active) -> list[Any]:
