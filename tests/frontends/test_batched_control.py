@@ -335,3 +335,32 @@ def test_both_sides_of_an_expression_have_one_shape():
         ad.vmap(lambda x, k: x[:2] if k > 0 else x)(np.ones((3, 4)), np.ones(3))
     with pytest.raises(ad.errors.AutodiffError, match=r"shape \(4,\)"):
         ad.vmap(lambda x: x * 2 if x > 1 else x)(np.ones((3, 4)))
+
+
+def test_what_the_whole_batch_does_within_a_branch():
+    """Loops and branches that are the same for all entries, in a branch that none of them may take."""
+
+    def f(x, k, i, limit):
+        total = 0.0 * x[0]
+        for t in range(10):
+            if k > 0:
+                for s in range(12):
+                    total += x[i] * s
+                    if i > 4:
+                        total += x[i + s]
+                left = 1.0 * limit
+                while left > 0.0:  # without end, for an infinite limit
+                    left = left - 1.0
+                    total += x[i] ** 2
+                total += ad.checkpoint(lambda y: y[i] ** 2)(x) * t
+        return total
+
+    axes = (None, 0, None, None)
+    ks = np.array([0, -3])
+    np.testing.assert_allclose(ad.vmap(f, in_axes=axes)(X, ks, 7, np.inf), [0.0, 0.0])
+    np.testing.assert_allclose(ad.vmap(ad.grad(f), in_axes=axes)(X, ks, 7, np.inf), np.zeros((2, 5)))
+    with pytest.raises(IndexError, match="index 7 is out of bounds for axis 0 with size 5"):
+        ad.vmap(f, in_axes=axes)(X, np.array([0, 1]), 7, 2.0)
+    ks = np.array([0, 1, 4])
+    expected = [f(X, int(k), 2, 2.0) for k in ks]
+    np.testing.assert_allclose(ad.vmap(f, in_axes=axes)(X, ks, 2, 2.0), expected, rtol=1e-12)
