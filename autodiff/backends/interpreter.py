@@ -28,12 +28,14 @@ class Interpreter:
     def __init__(self, block: Block) -> None:
         self.block = block
         self._slots: dict[Operand, int] = {}
-        self._params = [self._slot(p) for p in block.params]
+        for param in block.params:
+            self._slot(param)
         constants = {o for i in block.instrs for o in i.operands if isinstance(o, Literal)}
         constants |= {r for r in block.results if isinstance(r, Literal)}
         self._constants = [(self._slot(c), c.aval.dtype.type(c.value)) for c in constants]
         self._results = [(self._slot(r), r.aval) for r in block.results]
         self._steps = self._prepared(block.instrs)
+        self._others = [None] * (len(self._slots) - len(block.params))
 
     def _slot(self, operand: Operand) -> int:
         return self._slots.setdefault(operand, len(self._slots))
@@ -57,8 +59,9 @@ class Interpreter:
 
         The list is emptied: an argument that nobody else holds may be written over.
         """
-        env: list[Any] = [None] * len(self._slots)
-        env[: len(args)] = args  # parameters have the first slots
+        if len(args) != len(self.block.params):
+            raise ValueError(f"a block of {len(self.block.params)} parameters is given {len(args)} arguments")
+        env: list[Any] = [*args, *self._others]  # parameters have the first slots
         args.clear()
         for slot, value in self._constants:
             env[slot] = value
