@@ -10,11 +10,12 @@ from autodiff.ir.build import building
 from autodiff.ir.core import Block
 from autodiff.ops.checkpoint import checkpoint
 from autodiff.ops.cond import cond
+from autodiff.ops.extents import index_of
 from autodiff.ops.families import full, reduce_sum
 from autodiff.ops.loop import loop
 from autodiff.ops.trip import AT, TRIP
 from autodiff.ops.while_loop import while_loop
-from autodiff.ops.window import add_window, index_of, set_window, window
+from autodiff.ops.window import add_window, set_window, window
 
 N = 7
 F, V = ArrayAval((), np.dtype(float)), ArrayAval((N,), np.dtype(float))

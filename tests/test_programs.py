@@ -36,8 +36,6 @@ FAILS = {
     ("batched", "branches_of_two_shapes"): (ON_VALUES, ad.errors.LoopStateError),
     ("batched", "collatz_sequence"): (ON_VALUES, ad.errors.ConcretizationError),
     ("batched", "argument_is_an_answer"): (ON_VALUES, ad.errors.ConcretizationError),
-    ("batched", "return_from_while"): ("a return from `while True` is None until it happens", ad.errors.LoopStateError),
-    ("batched", "the_end_guards_the_read"): ("entries that are done read what the others read", IndexError),
 }
 
 # These take seconds to trace or to compile, every time: none of them is in the default run.

@@ -7,12 +7,13 @@ tier of the tape, where it answers before anything has been compiled.
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from autodiff.ir.core import Block, Literal, Operand
+from autodiff.ir.core import Block, Instr, Literal, Operand, Params
 from autodiff.ops.region import Region
 
 
@@ -27,62 +28,105 @@ class Interpreter:
     def __init__(self, block: Block) -> None:
         self.block = block
         self._slots: dict[Operand, int] = {}
-        self._params = [self._slot(p) for p in block.params]
+        for param in block.params:
+            self._slot(param)
         constants = {o for i in block.instrs for o in i.operands if isinstance(o, Literal)}
         constants |= {r for r in block.results if isinstance(r, Literal)}
         self._constants = [(self._slot(c), c.aval.dtype.type(c.value)) for c in constants]
-        self._steps = [
-            (_evaluator(i.op), [self._slot(o) for o in i.operands], i.params, [self._slot(r) for r in i.results])  # type: ignore[attr-defined]
-            for i in block.instrs
-        ]
         self._results = [(self._slot(r), r.aval) for r in block.results]
-        self._drops = self._last_uses()
+        self._steps = self._prepared(block.instrs)
+        self._others = [None] * (len(self._slots) - len(block.params))
 
     def _slot(self, operand: Operand) -> int:
         return self._slots.setdefault(operand, len(self._slots))
 
-    def _last_uses(self) -> list[list[int]]:
-        kept = {slot for slot, _ in self._results}
-        seen: set[int] = set(kept)
-        drops: list[list[int]] = []
-        for _, operands, _, results in reversed(self._steps):
-            last = {s for s in (*operands, *results) if s not in seen}
-            seen |= last
-            drops.append(sorted(last))
-        return drops[::-1]
+    def _prepared(self, instrs: Sequence[Instr]) -> list[_Step]:
+        seen = {slot for slot, _ in self._results}
+        steps = []
+        for i in reversed(instrs):
+            operands, results = [[self._slot(v) for v in values] for values in (i.operands, i.results)]
+            last, unread = ([s for s in dict.fromkeys(slots) if s not in seen] for slots in (operands, results))
+            seen.update(operands)
+            steps.append(_Step(i.op, operands, i.params, results, last, unread))
+        return steps[::-1]
 
     def __call__(self, *args: Any) -> tuple[Any, ...]:
-        results = self.inner(args)
+        results = self.inner(list(args))
         return _owned(results, [aval.dtype for _, aval in self._results], args)
 
-    def inner(self, args: Sequence[Any]) -> tuple[Any, ...]:
-        """The results as they are: an argument or a view of one, perhaps."""
-        env = self._run(args)
-        return tuple([env[slot] for slot, _ in self._results])
+    def inner(self, args: list[Any]) -> tuple[Any, ...]:
+        """The results as they are: an argument or a view of one, perhaps.
 
-    def _run(self, args: Sequence[Any]) -> list[Any]:
-        env: list[Any] = [None] * len(self._slots)
-        for slot, arg in zip(self._params, args, strict=True):
-            env[slot] = arg
+        The list is emptied: an argument that nobody else holds may be written over.
+        """
+        if len(args) != len(self.block.params):
+            raise ValueError(f"a block of {len(self.block.params)} parameters is given {len(args)} arguments")
+        env: list[Any] = [*args, *self._others]  # parameters have the first slots
+        args.clear()
         for slot, value in self._constants:
             env[slot] = value
         # Lanes that a mask discards may divide by zero; that is no news for the user.
         with np.errstate(all="ignore"):
-            for (evaluate, operands, params, results), drops in zip(self._steps, self._drops, strict=True):
-                for slot, out in zip(results, evaluate(*[env[k] for k in operands], **params), strict=True):
-                    env[slot] = out
-                for slot in drops:
-                    env[slot] = None
-        return env
+            for step in self._steps:
+                step.run(env)
+        return tuple([env[slot] for slot, _ in self._results])
 
 
-def _evaluator(op: Any) -> Callable[..., Any]:
-    """How an op is evaluated; one that runs blocks is told how."""
-    if not isinstance(op, Region):
-        return op.evaluate  # type: ignore[no-any-return]
+class _Step:
+    """One instruction, and where in an environment its values are.
+
+    An array that is read for the last time is dropped before the instruction runs. One that is put into
+    (`out[t] = v`) is then written to itself, instead of a copy, if the list of operands alone holds it. Whatever could
+    show the change, an argument of the user's, a name, a view, a stack, a result, another place of the environment, is
+    one more reference to the array.
+    """
+
+    __slots__ = ("_evaluate", "_last", "_operands", "_params", "_put", "_region", "_results", "_unread")
+
+    def __init__(
+        self, op: Any, operands: list[int], params: Params, results: list[int], last: list[int], unread: list[int]
+    ) -> None:
+        self._region = isinstance(op, Region)
+        self._evaluate = _region_evaluator(op) if isinstance(op, Region) else op.evaluate
+        self._put = op.put if op.puts else None
+        self._operands, self._params, self._results = operands, params, results
+        self._last, self._unread = last, unread  # operands read for the last time; results that nobody reads
+
+    def run(self, env: list[Any]) -> None:
+        given = [env[k] for k in self._operands]
+        for slot in self._last:
+            env[slot] = None
+        if self._region:
+            found = self._evaluate(given, **self._params)
+        elif self._put is not None and _is_ours(given):
+            found = self._put(*given, **self._params)
+        else:
+            found = self._evaluate(*given, **self._params)
+        for slot, result in zip(self._results, found, strict=True):
+            env[slot] = result
+        for slot in self._unread:
+            env[slot] = None
+
+
+def _references(given: list[Any]) -> int:
+    """How many references there are to the first of a list."""
+    return sys.getrefcount(given[0])
+
+
+# What is counted for an array that is in the list and nowhere else; where references are not counted, it is not known.
+ALONE = _references([np.empty(1)]) if hasattr(sys, "getrefcount") else -1
+
+
+def _is_ours(given: list[Any]) -> bool:
+    """Whether the list alone holds its first array, which is an array with memory of its own."""
+    return type(given[0]) is np.ndarray and given[0].base is None and _references(given) == ALONE
+
+
+def _region_evaluator(op: Region) -> Callable[..., Any]:
+    """How an op that runs blocks is evaluated: it is told how to run one."""
     prepared: dict[int, Interpreter] = {}
 
-    def run(block: Block, args: Sequence[Any]) -> tuple[Any, ...]:
+    def run(block: Block, args: list[Any]) -> tuple[Any, ...]:
         found = prepared.get(id(block))
         if found is None:
             found = prepared[id(block)] = Interpreter(block)

@@ -52,6 +52,18 @@ def decides(test: Tracer) -> bool:
     return tracing() and (in_loop() or in_region() or test.hint == GOING)
 
 
+def by_python(test: Any) -> bool | None:
+    """What Python says a test of an expression is; None where the program decides, for want of a value too."""
+    if isinstance(test, Tracer) and tracing():
+        if decides(test):
+            return None
+        try:
+            return truth(test)
+        except ConcretizationError:
+            return None
+    return truth(test)
+
+
 def if_(test: Any, then: Side, otherwise: Side | None, facts: tuple[Any, ...]) -> None:
     """An `if` of rewritten code."""
     branch_ = Branch.of(facts)

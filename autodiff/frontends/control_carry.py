@@ -2,7 +2,7 @@
 
 The body is traced on parameters that stand for the state, again and again until it gives back the types that it was
 given. A Python number is of a *weak* dtype and takes that of what it meets, as in NumPy: a sum that begins with
-`0.0` over float32 numbers is float32. A shape or a structure that changes is `Unsettled`.
+`0.0` over float32 numbers is float32. A structure that changes is `Unsettled`, a shape or a dtype `Retyped`.
 """
 
 from __future__ import annotations
@@ -35,6 +35,10 @@ class Unsettled(Exception):
         super().__init__(f"{label!r} is {before} before a trip and {after} after it")
         self.label, self.before, self.after = label, before, after
         self.location = location  # the line that made what is there after it, if it is known
+
+
+class Retyped(Unsettled):
+    """A number or an array changes its shape or dtype: no loop has a place for it."""
 
 
 def typed(x: Any) -> tuple[ArrayAval, bool]:
@@ -179,7 +183,7 @@ class Leaf:
         # Python's numbers adapt; arrays and NumPy's numbers are of one dtype all the time.
         adapts = (self.weak or wanted == self.aval.dtype) and (weak or wanted == aval.dtype)
         if aval.shape != self.aval.shape or not adapts:
-            raise Unsettled(self.label, of_type(self.aval, self.weak), of_type(aval, weak), self.made)
+            raise Retyped(self.label, of_type(self.aval, self.weak), of_type(aval, weak), self.made)
         if wanted != self.aval.dtype:
             self.aval, self.weak = ArrayAval(aval.shape, wanted), self.weak and weak
             return False

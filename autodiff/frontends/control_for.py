@@ -2,7 +2,8 @@
 
 Python runs a loop when nothing traced is in reach of it, when it is short or asked to be unrolled, and when what it
 runs over is not made of numbers. Any other loop becomes a region. If that fails (a list is indexed with the number
-of the trip, a shape changes), one trip is run by Python and the rest tried again; then all are unrolled.
+of the trip), one trip is run by Python and the rest tried again; then all are unrolled. A long loop in which a shape or
+a dtype goes on changing is refused.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 
 from autodiff.frontends.control_body import INT_AVAL, Body, LoopRegion, changing_and_constant
 from autodiff.frontends.control_branch import branch
-from autodiff.frontends.control_carry import State
+from autodiff.frontends.control_carry import Retyped, State
 from autodiff.frontends.control_depth import copies, within_loop
 from autodiff.frontends.control_facts import Loop
 from autodiff.frontends.control_lists import Collected, Recorder, extend
@@ -43,6 +44,7 @@ from autodiff.ops.loop import loop as emit_loop
 from autodiff.ops.while_loop import while_loop as emit_while
 
 COPIES = 32  # short loops in short loops are unrolled to so many copies of the innermost body; 8 x 8 take seconds
+UNROLL = "; if it is meant, `for k in ad.unrolled(range(n))` makes every trip a part of the program"
 UNROLL_LIMIT = 2000  # trips of a loop that cannot be a region; more are an error
 
 
@@ -159,8 +161,20 @@ class ForRegion(LoopRegion):
         try:
             self._emit(first + 1)
             decided("region", "for", f"{self._why(first + 1)}; the first one is traced by itself: {reason(cause)}")
-        except NoRegion:
+        except NoRegion as failure:
+            self._refuse(cause, failure.cause)
             self._unroll(first + 1, cause)
+
+    def _refuse(self, first: Exception, cause: Exception) -> None:
+        """Refuse a long loop whose state goes on changing its type after the first trip: few mean it, and it is slow.
+
+        Raises
+        ------
+        LoopStateError
+        """
+        if isinstance(cause, Retyped) and self._trips.count > SHORT:
+            told = first if isinstance(first, Retyped) and first.label == cause.label else cause
+            raise state_error(told, "`for`", UNROLL) from told
 
     def _why(self, first: int) -> str:
         return f"{self._trips.count - first} trips, traced once" if self._known else "the number of trips is traced"

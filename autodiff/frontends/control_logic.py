@@ -1,8 +1,8 @@
 """`and`, `or`, `not`, chained comparisons, `assert` and conditional expressions of rewritten code.
 
 Outside of loops Python decides on the values (`Tracer.__bool__` answers, and makes a guard of the answer). Within
-a loop the value of a test differs from trip to trip: there the operators compute with truth values, and what is only
-evaluated under a condition becomes a branch, unless evaluating it cannot fail.
+a loop the value of a test differs from trip to trip, under `vmap` from entry to entry: there the operators compute
+with truth values, and what is only evaluated under a condition becomes a branch, unless evaluating it cannot fail.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.errors import ConcretizationError, UncheckedWarning, user_location
-from autodiff.frontends.control_branch import GOING, chosen, decides, evaluated
+from autodiff.frontends.control_branch import GOING, by_python, chosen, decides, evaluated
 from autodiff.frontends.control_notes import NOWHERE, decided
 from autodiff.frontends.control_truth import as_bool, truth
 from autodiff.frontends.tracer import Tracer
@@ -41,9 +41,10 @@ def both(first: Any, *rest: Later) -> Any:
     """`first and rest...`"""
     value = first
     for k, later in enumerate(rest):
-        if isinstance(value, Tracer) and decides(value):
+        holds = by_python(value)
+        if holds is None:
             return _joined(value, lambda k=k: both(rest[k](), *rest[k + 1 :]), logical_and)
-        if not truth(value):
+        if not holds:
             return value
         value = later()
     return value
@@ -53,9 +54,10 @@ def either(first: Any, *rest: Later) -> Any:
     """`first or rest...`"""
     value = first
     for k, later in enumerate(rest):
-        if isinstance(value, Tracer) and decides(value):
+        holds = by_python(value)
+        if holds is None:
             return _joined(value, lambda k=k: either(rest[k](), *rest[k + 1 :]), logical_or)
-        if truth(value):
+        if holds:
             return value
         value = later()
     return value
@@ -76,9 +78,8 @@ def _joined(value: Tracer, rest: Later, op: Callable[[Any, Any], Any]) -> Any:
 
 def negated(x: Any) -> Any:
     """`not x`"""
-    if isinstance(x, Tracer) and decides(x):
-        return logical_not(as_bool(x))
-    return not truth(x)
+    holds = by_python(x)
+    return logical_not(as_bool(x)) if holds is None else not holds
 
 
 def compared(left: Any, *parts: Any) -> Any:
@@ -90,9 +91,10 @@ def compared(left: Any, *parts: Any) -> Any:
 
 def choose(test: Any, then: Later, otherwise: Later) -> Any:
     """`then if test else otherwise`"""
-    if isinstance(test, Tracer) and decides(test):
+    holds = by_python(test)
+    if holds is None:
         return chosen(test, then, otherwise)
-    return then() if truth(test) else otherwise()
+    return then() if holds else otherwise()
 
 
 def assert_(test: Any, message: Later) -> None:

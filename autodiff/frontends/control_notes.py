@@ -43,13 +43,13 @@ def reason(error: Exception) -> str:
     return f"{type(error).__name__}: {text}".splitlines()[0]
 
 
-def state_error(error: Exception, what: str) -> Exception:
-    """The error for a loop that cannot be a region and that Python cannot run either."""
+def state_error(error: Exception, what: str, else_: str = "") -> Exception:
+    """The error for a loop that cannot be a region, and that Python cannot or should not run; `else_`: a way out."""
     if isinstance(error, Unsettled):
         return LoopStateError(
             f"{error.label!r} is {error.before} before a trip of the {what} and {error.after} after it",
             "keep shape and dtype from trip to trip: make the array as large as it gets before the loop, convert "
-            "with .astype, or begin with a value of the final type",
+            f"with .astype, or begin with a value of the final type{else_}",
             error.location,
         )
     if isinstance(error, Hidden):

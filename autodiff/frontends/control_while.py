@@ -10,7 +10,7 @@ from typing import Any
 
 from autodiff.errors import LoopStateError
 from autodiff.frontends.control_body import Body, LoopRegion, changing_and_constant
-from autodiff.frontends.control_carry import State, Unsettled
+from autodiff.frontends.control_carry import Retyped, State, Unsettled
 from autodiff.frontends.control_depth import within_loop
 from autodiff.frontends.control_facts import Loop
 from autodiff.frontends.control_logic import as_bool, truth
@@ -49,12 +49,13 @@ class WhileRegion(LoopRegion):
     def __init__(self, test: Body, body: Body, facts: Loop) -> None:
         super().__init__([test, body], body, facts)
         self._test = test
+        self._cause: Exception | None = None  # why it is no region
 
     def run(self) -> None:
         try:
             self._surroundings.check_before()
         except Hidden:  # the test may advance an iterator: it is asked once
-            self._by_python(self._test())
+            self._by_python(self._test(), again=not self._surroundings.traced)
             return
         with within_loop():
             holds = self._test()
@@ -73,7 +74,7 @@ class WhileRegion(LoopRegion):
         except NoRegion as failure:
             if in_region() or isinstance(failure.cause, Unsettled | LoopStateError):
                 raise state_error(failure.cause, "`while`") from failure.cause
-            decided("unrolled", "while", reason(failure.cause))
+            self._cause = failure.cause
             self._by_python(self._test())
             return
         decided("region", "while", "the number of trips is traced")
@@ -86,29 +87,44 @@ class WhileRegion(LoopRegion):
         try:
             self._emit(certain)
         except NoRegion as failure:
-            decided("unrolled", "while", reason(failure.cause))
+            self._cause = failure.cause
             return False
         decided("region", "while", "traced once")
         return True
 
-    def _by_python(self, holds: Any) -> None:
-        """Python decides on the values, trip by trip, for as long as the test is not traced."""
+    def _by_python(self, holds: Any, again: bool = True) -> None:
+        """Python decides on the values, trip by trip, for as long as the test is not traced.
+
+        The rest is tried `again` when something traced has been done: the first trip may be unlike the others.
+        """
         trips, before = 0, len(self._outer.instrs)
-        tried = self._surroundings.traced
         while truth(holds):
             with within_loop():
                 self._body()
             trips += 1
-            if not tried and len(self._outer.instrs) != before:
-                tried = True
+            if again and len(self._outer.instrs) != before:
+                again = False
                 self._look()
                 if self._emitted(certain=False):
                     return
             if trips == SHORT + 1 and len(self._outer.instrs) != before:
+                self._refuse()
                 warn_unrolled(trips, "it could not be traced once; f.explain() says why")
             holds = self._test()
         if len(self._outer.instrs) == before:
             decided("python", "while", "nothing traced takes part in it")
+        elif self._cause is not None:
+            decided("unrolled", "while", reason(self._cause))
+
+    def _refuse(self) -> None:
+        """Refuse a long loop whose state changes its type.
+
+        Raises
+        ------
+        LoopStateError
+        """
+        if isinstance(self._cause, Retyped):
+            raise state_error(self._cause, "`while`") from self._cause
 
     def _emit(self, certain: bool) -> None:
         self._prepare()

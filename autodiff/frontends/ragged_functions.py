@@ -21,7 +21,7 @@ from autodiff.ops.families import mul, reduce_sum
 _CHEAP = {
     *(np.add, np.subtract, np.multiply, np.divide, np.negative, np.positive, np.absolute, np.maximum, np.minimum),
     *(np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal, np.square, np.conjugate),
-    *(np.logical_and, np.logical_or, np.logical_not, np.bitwise_and, np.bitwise_or, np.invert),
+    *(np.logical_and, np.logical_or, np.logical_not, np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert),
 }
 _PRODUCTS = {np.matmul, np.vecdot, np.matvec, np.vecmat}
 

@@ -46,6 +46,8 @@ def _exits(node: ast.stmt) -> Exits:
             return frozenset({_raising(node)} if hasattr(node, "ad_flag") else ())
         case ast.If():
             return exits(node.body) | exits(node.orelse)
+        case ast.While(test=ast.Constant(value=holds)) if holds and BREAK not in exits(node.body):
+            return exits(node.body) - {NEXT, CONTINUE}  # `while True:` is left by a jump, or never
         case ast.For() | ast.While() | ast.AsyncFor():
             return (exits(node.body) - {NEXT, BREAK, CONTINUE}) | exits(node.orelse) | {NEXT}
         case ast.With() | ast.AsyncWith():

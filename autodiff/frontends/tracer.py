@@ -170,13 +170,19 @@ class Tracer(ArrayMethods, Value):
         return outputs.updated(self, products.matmul, other, "@=")
 
     def __iand__(self, other: Any) -> Any:
-        return outputs.updated(self, OPERATORS["logical_and"], other, "&=")
+        return outputs.updated(self, OPERATORS["and"], other, "&=")
 
     def __ior__(self, other: Any) -> Any:
-        return outputs.updated(self, OPERATORS["logical_or"], other, "|=")
+        return outputs.updated(self, OPERATORS["or"], other, "|=")
 
     def __ixor__(self, other: Any) -> Any:
-        return outputs.updated(self, OPERATORS["logical_xor"], other, "^=")
+        return outputs.updated(self, OPERATORS["xor"], other, "^=")
+
+    def __ilshift__(self, other: Any) -> Any:
+        return outputs.updated(self, OPERATORS["left_shift"], other, "<<=")
+
+    def __irshift__(self, other: Any) -> Any:
+        return outputs.updated(self, OPERATORS["right_shift"], other, ">>=")
 
     def item(self, *args: Any) -> Any:
         """One element as a Python number: by its index, or by its number in C order."""

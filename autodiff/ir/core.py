@@ -51,7 +51,7 @@ class Op(Protocol):
 
 
 # Rules read like calculus (`ct * 2 * x`) because operands have operators. What the operators
-# emit is decided one layer up: `ops.arithmetic` hands its ops in here, once, at import.
+# emit is decided one layer up: `ops.arithmetic` and `ops.bitwise` hand their ops in here, once, at import.
 OPERATORS: dict[str, Callable[..., Any]] = {}
 
 
@@ -115,25 +115,37 @@ class Operand:
         return OPERATORS["abs"](self)
 
     def __invert__(self) -> Any:
-        return OPERATORS["logical_not"](self)
+        return OPERATORS["invert"](self)
 
     def __and__(self, other: Any) -> Any:
-        return OPERATORS["logical_and"](self, other)
+        return OPERATORS["and"](self, other)
 
     def __rand__(self, other: Any) -> Any:
-        return OPERATORS["logical_and"](other, self)
+        return OPERATORS["and"](other, self)
 
     def __or__(self, other: Any) -> Any:
-        return OPERATORS["logical_or"](self, other)
+        return OPERATORS["or"](self, other)
 
     def __ror__(self, other: Any) -> Any:
-        return OPERATORS["logical_or"](other, self)
+        return OPERATORS["or"](other, self)
 
     def __xor__(self, other: Any) -> Any:
-        return OPERATORS["logical_xor"](self, other)
+        return OPERATORS["xor"](self, other)
 
     def __rxor__(self, other: Any) -> Any:
-        return OPERATORS["logical_xor"](other, self)
+        return OPERATORS["xor"](other, self)
+
+    def __lshift__(self, other: Any) -> Any:
+        return OPERATORS["left_shift"](self, other)
+
+    def __rlshift__(self, other: Any) -> Any:
+        return OPERATORS["left_shift"](other, self)
+
+    def __rshift__(self, other: Any) -> Any:
+        return OPERATORS["right_shift"](self, other)
+
+    def __rrshift__(self, other: Any) -> Any:
+        return OPERATORS["right_shift"](other, self)
 
     def __lt__(self, other: Any) -> Any:
         return OPERATORS["less"](self, other)

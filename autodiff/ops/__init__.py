@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff.ops import (
     arithmetic,
+    bitwise,
     complex_numbers,
     contraction,
     exponents,
@@ -48,6 +49,7 @@ __all__ = [
     "OPS",
     "arithmetic",
     "banded",
+    "bitwise",
     "checkpoint",
     "complex_numbers",
     "cond",

@@ -7,21 +7,18 @@ slope 1 on its bounds, `sign`, `floor` and their kind have slope 0 everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from autodiff.errors import DTypeError
 from autodiff.ir.build import literal
-from autodiff.ir.core import OPERATORS, Literal, Operand
+from autodiff.ir.core import OPERATORS, Literal
 from autodiff.ops.families import (
     Elementwise,
     add,
     anywhere,
     equal,
     logical_and,
-    logical_not,
     mul,
     neg,
     select,
@@ -180,21 +177,6 @@ stop_gradient = Elementwise(
 identity = Elementwise("identity", _unchanged, "{0}", (lambda y, x: 1.0,), types=common_types, takes_complex=True)
 
 
-def _on_bools(op: Elementwise) -> Callable[..., Any]:
-    """The meaning of `& | ^ ~`: NumPy's bitwise operators, which are logic on bools alone."""
-
-    def operator(*args: Any) -> Any:
-        for a in args:
-            dtype = a.aval.dtype if isinstance(a, Operand) else np.asarray(a).dtype
-            if dtype != np.bool_:
-                raise DTypeError(
-                    f"{op.name}: & | ^ ~ work on bool arrays, not on {dtype}", "compare first: (x > 0) & ..."
-                )
-        return op(*args)
-
-    return operator
-
-
 OPERATORS.update(
     {
         "add": add,
@@ -210,9 +192,5 @@ OPERATORS.update(
         "less_equal": less_equal,
         "greater": greater,
         "greater_equal": greater_equal,
-        "logical_and": _on_bools(logical_and),
-        "logical_or": _on_bools(logical_or),
-        "logical_xor": _on_bools(logical_xor),
-        "logical_not": _on_bools(logical_not),
     }
 )

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autodiff.ops.families import broadcast
+from autodiff.ops.families import broadcast, reduce_sum, reshape, select, some
 from autodiff.ops.op import Arrays, Batched, Op, applied
 
 
@@ -31,6 +31,22 @@ def all_batched(operands: Sequence[Any], batched: Batched) -> list[Any]:
     """The operands, repeated where they are the same for the whole batch."""
     n = size_of(operands, batched)
     return [o if b else repeated(o, n) for o, b in zip(operands, batched, strict=True)]
+
+
+def resting(active: Any, x: Any, is_batched: bool, other: Any) -> Any:
+    """An operand with `other` in place of it for the entries that take no part.
+
+    What is the same for the whole batch is replaced where no entry takes part.
+    """
+    if not is_batched:
+        return select(some(reduce_sum(active, axes=(0,))), x, other)
+    return select(reshape(active, shape=(*active.aval.shape, *(1,) * (x.aval.ndim - 1))), x, other)
+
+
+def resting_at_first(operands: Sequence[Any], batched: Batched, active: Any) -> list[Any]:
+    """`Op.harmless` of ops whose second operand is an array of indices."""
+    x, indices, *rest = operands
+    return [x, resting(active, indices, batched[1], 0), *rest]
 
 
 def leading(op: Op, operands: Sequence[Any], batched: Batched, params: Mapping[str, Any]) -> Arrays:

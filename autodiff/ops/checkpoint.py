@@ -7,14 +7,14 @@ Memory for time: of everything within, only the operands stay.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autodiff.ir.aval import ArrayAval
 from autodiff.ir.build import building, emitter
 from autodiff.ir.core import Block, Instr, Wire
 from autodiff.ops.op import Arrays
-from autodiff.ops.region import Region, Workers, moving, paths, pulled_once, pushed_once
+from autodiff.ops.region import Region, Run, Workers, moving, paths, present, pulled_once, pushed_once, vectorized_in
 from autodiff.records import record
 
 
@@ -35,7 +35,7 @@ class Checkpoint(Region):
     def reads(self, params: Mapping[str, Any]) -> list[set[int]]:
         return paths(params["body"])
 
-    def evaluate_with(self, run: Callable[[Block, Sequence[Any]], Arrays], *arrays: Any, body: Block) -> Arrays:
+    def evaluate_with(self, run: Run, arrays: list[Any], *, body: Block) -> Arrays:
         return run(body, arrays)
 
     def pull(self, instr: Instr, cts: list[Any], before: list[Any], active: Sequence[bool], ad: Workers) -> list[Any]:
@@ -55,11 +55,14 @@ class Checkpoint(Region):
         made = dict(zip(moves, checkpoint(block, read), strict=True))
         return [made.get(k) for k in range(len(instr.results))]
 
-    def batch_with(self, operands: Sequence[Any], batched: Sequence[bool], params: Any, ad: Workers) -> Any:
-        with building([o.aval for o in operands], [p.hint for p in params["body"].params]) as b:
-            outs, flags = ad.vectorized(params["body"], b.params, batched)
+    def batch_with(
+        self, operands: Sequence[Any], batched: Sequence[bool], params: Any, ad: Workers, active: Any
+    ) -> Any:
+        body, given = params["body"], [*operands, *present(active)]
+        with building([o.aval for o in given], [*(p.hint for p in body.params), "active"][: len(given)]) as b:
+            outs, flags = vectorized_in(b, body, batched, ad)
             block = b.block(outs)
-        return checkpoint(block, operands), flags
+        return checkpoint(block, given), flags
 
 
 checkpoint_op = Checkpoint()

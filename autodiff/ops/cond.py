@@ -8,7 +8,7 @@ needs of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,21 @@ from autodiff.ir.aval import ArrayAval
 from autodiff.ir.build import building, emitter, emitting_to
 from autodiff.ir.core import Block, Instr, Wire
 from autodiff.ops.batching import size_of
+from autodiff.ops.families import logical_and, logical_not
 from autodiff.ops.op import Arrays
-from autodiff.ops.region import Region, Workers, chosen, in_batch, moving, paths, pulled_once, pushed_once
+from autodiff.ops.region import (
+    Region,
+    Run,
+    Workers,
+    chosen,
+    in_batch,
+    moving,
+    paths,
+    present,
+    pulled_once,
+    pushed_once,
+    vectorized_in,
+)
 from autodiff.records import record
 
 BOOL = ArrayAval((), np.dtype(np.bool_))
@@ -53,10 +66,8 @@ class Cond(Region):
         both = zip(paths(params["then"]), paths(params["otherwise"]), strict=True)
         return [{k + 1 for k in a | b} for a, b in both]
 
-    def evaluate_with(
-        self, run: Callable[[Block, Sequence[Any]], Arrays], pred: Any, *arrays: Any, then: Block, otherwise: Block
-    ) -> Arrays:
-        return run(then if pred else otherwise, arrays)
+    def evaluate_with(self, run: Run, arrays: list[Any], *, then: Block, otherwise: Block) -> Arrays:
+        return run(then if arrays.pop(0) else otherwise, arrays)
 
     def pull(self, instr: Instr, cts: list[Any], before: list[Any], active: Sequence[bool], ad: Workers) -> list[Any]:
         pred, *operands = instr.operands
@@ -80,30 +91,35 @@ class Cond(Region):
         made = dict(zip(moves, cond(pred, then, otherwise, read), strict=True))
         return [made.get(k) for k in range(len(instr.results))]
 
-    def batch_with(self, operands: Sequence[Any], batched: Sequence[bool], params: Any, ad: Workers) -> Any:
-        size = size_of(operands, tuple(batched))
+    def batch_with(
+        self, operands: Sequence[Any], batched: Sequence[bool], params: Any, ad: Workers, active: Any
+    ) -> Any:
         flags = list(batched[1:])
         if batched[0]:
-            return self._selected(operands, flags, params, size, ad)
+            return self._selected(operands, flags, params, ad, active)
+        given = [*operands[1:], *present(active)]
+        size = size_of(given, (*flags, *(True for _ in present(active))))
         sides: list[Any] = []
         for name in self.blocks:
-            with building([o.aval for o in operands[1:]]) as b:
-                sides.append((b, *ad.vectorized(params[name], b.params, flags)))
+            with building([o.aval for o in given]) as b:
+                sides.append((b, *vectorized_in(b, params[name], flags, ad)))
         wanted = [p or q for p, q in zip(*(own for _, _, own in sides), strict=True)]
         blocks = []
         for b, outs, own in sides:
             with emitting_to(b):
                 blocks.append(b.block(in_batch(outs, own, wanted, size)))
         then, otherwise = blocks
-        return cond(operands[0], then, otherwise, operands[1:]), wanted
+        return cond(operands[0], then, otherwise, given), wanted
 
-    def _selected(self, operands: Sequence[Any], flags: Sequence[bool], params: Any, size: int, ad: Workers) -> Any:
+    def _selected(self, operands: Sequence[Any], flags: Sequence[bool], params: Any, ad: Workers, active: Any) -> Any:
         """Some of the batch take one branch, some the other: both run, and each takes its own results."""
+        pred, *given = operands
         sides = []
-        for name in self.blocks:
-            outs, own = ad.vectorized(params[name], operands[1:], flags)
-            sides.append(in_batch(outs, own, [True] * len(outs), size))
-        made = [chosen(operands[0], a, True, b) for a, b in zip(*sides, strict=True)]
+        for name, taken in zip(self.blocks, (pred, logical_not(pred)), strict=True):
+            part = taken if active is None else logical_and(taken, active)
+            outs, own = ad.vectorized(params[name], given, flags, part)
+            sides.append(in_batch(outs, own, [True] * len(outs), pred.aval.shape[0]))
+        made = [chosen(pred, a, True, b) for a, b in zip(*sides, strict=True)]
         return made, [True] * len(made)
 
 

@@ -41,6 +41,7 @@ from autodiff.ops.matrices import (
     plus,
     product,
     regular,
+    resting_at_identity,
 )
 from autodiff.ops.op import Active, BadExample, Call, Example
 from autodiff.ops.reduction import argmax, reduce_max
@@ -135,6 +136,7 @@ eig = Call(
     tangent=_eig_tangent,
     types=matrix_types,
     batching=leading,
+    rest=resting_at_identity,
     takes_complex=True,
     examples=tuple(
         map(

@@ -60,7 +60,8 @@ from autodiff.ops.promotion import (
 from autodiff.records import record
 
 _CALLED = re.compile(r"(\w+)\(")
-_SIMPLE = frozenset(("abs", "mod", "min", "max", "sqrt", "int", "float", "bool", "floor", "ceil"))
+_SHIFTS = ("left_shift", "right_shift")
+_SIMPLE = frozenset((*_SHIFTS, "abs", "mod", "min", "max", "sqrt", "int", "float", "bool", "floor", "ceil"))
 
 # ---- elementwise -------------------------------------------------------------------------
 
@@ -110,8 +111,9 @@ class Elementwise(Op):
     def bad_examples(self) -> tuple[BadExample, ...]:
         n = len(self.partials)
         names = BadExample((NAMES,) * n, {}, DTypeError, ("<U3",))
-        shapes = tuple((k + 2,) for k in range(n))
-        return (names,) if n == 1 else (names, BadExample(shapes, {}, ShapeError, tuple(map(str, shapes))))
+        arrays = tuple(np.ones(k + 2, int) for k in range(n))
+        said = tuple(str(a.shape) for a in arrays)
+        return (names,) if n == 1 else (names, BadExample(arrays, {}, ShapeError, said))
 
     def infer(self, *avals: ArrayAval, **params: Any) -> tuple[ArrayAval, ...]:
         assert self.types is not None

@@ -16,7 +16,7 @@ from autodiff.errors import AxisError, DTypeError, ShapeError
 from autodiff.ir.aval import ArrayAval, Shape
 from autodiff.ir.dims import Dims, DimShape
 from autodiff.ops.arithmetic import sub
-from autodiff.ops.batching import all_batched, size_of
+from autodiff.ops.batching import all_batched, resting_at_first, size_of
 from autodiff.ops.checks import check_axes, check_indices, check_same
 from autodiff.ops.families import add, cast, full, logical_and, reshape, select
 from autodiff.ops.movement import transpose
@@ -129,6 +129,7 @@ take = Call(
     ),
     axes=lambda d, operands, result, *, axis: operands[0][:axis] + operands[1] + operands[0][axis + 1 :],
     batching=_take_batch,
+    rest=resting_at_first,
     moves=True,
     examples=(
         Example(((3,), _ONE), {"axis": 0}),
@@ -155,6 +156,7 @@ scatter_add = Call(
     axes=_scatter_axes,
     implied_params=("shape",),
     batching=_scatter_batch,
+    rest=resting_at_first,
     moves=True,
     examples=(
         Example(((3,), _ONE), {"shape": (3,), "axis": 0}),

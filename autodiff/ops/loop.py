@@ -12,7 +12,7 @@ those of what is the same in every trip. What each trip keeps for it, if anythin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,12 +21,13 @@ from autodiff.errors import LoopStateError
 from autodiff.ir.aval import ArrayAval
 from autodiff.ir.build import building, emitter, literal
 from autodiff.ir.core import Block, Instr, Wire
-from autodiff.ops.batching import size_of
+from autodiff.ops.batching import resting, size_of
 from autodiff.ops.hoist import hoisted
 from autodiff.ops.op import Arrays
 from autodiff.ops.reduction import reduce_max
 from autodiff.ops.region import (
     Region,
+    Run,
     Workers,
     amend,
     batched_body,
@@ -35,7 +36,9 @@ from autodiff.ops.region import (
     in_batch,
     moving,
     paths,
+    present,
     pushed,
+    taken,
     trimmed,
     zeros,
 )
@@ -68,19 +71,13 @@ class Loop(Region):
         steps = [{k - 1 for k in found if k} for found in paths(params["body"])]
         return [{k + 1 for k in found} for found in closure(steps)[:n]]
 
-    def evaluate_with(
-        self,
-        run: Callable[[Block, Sequence[Any]], Arrays],
-        trips: Any,
-        *arrays: Any,
-        body: Block,
-        carry: int,
-        reverse: bool,
-    ) -> Arrays:
-        state, consts = arrays[:carry], arrays[carry:]
-        trip_numbers = range(int(trips))
+    def evaluate_with(self, run: Run, arrays: list[Any], *, body: Block, carry: int, reverse: bool) -> Arrays:
+        trip_numbers = range(int(arrays.pop(0)))
+        state, consts = taken(arrays, carry)
         for t in reversed(trip_numbers) if reverse else trip_numbers:
-            state = run(body, (np.int64(t), *state, *consts))
+            given = [np.int64(t), *state, *consts]
+            state.clear()
+            state += run(body, given)
         return tuple(state)
 
     # ---- reverse --------------------------------------------------------------------------
@@ -113,14 +110,17 @@ class Loop(Region):
 
     # ---- batches --------------------------------------------------------------------------
 
-    def batch_with(self, operands: Sequence[Any], batched: Sequence[bool], params: Any, ad: Workers) -> Any:
-        trips, n = operands[0], params["carry"]
+    def batch_with(
+        self, operands: Sequence[Any], batched: Sequence[bool], params: Any, ad: Workers, active: Any
+    ) -> Any:
+        (trips, *given), n, part = operands, params["carry"], present(active)
         if batched[0]:
-            return self._ragged(operands, batched, params, ad)
-        size = size_of(operands, tuple(batched))
-        block, flags = batched_body(params["body"], 1, n, size, batched[1:], ad)
-        state = in_batch(operands[1 : 1 + n], batched[1 : 1 + n], flags, size)
-        return loop(block, trips, state, operands[1 + n :], reverse=params["reverse"]), flags
+            given = [trips if active is None else resting(active, trips, True, 0), *given]
+            return self._ragged(given, batched, params, ad)
+        size = size_of([*given, *part], (*batched[1:], *(True for _ in part)))
+        block, flags = batched_body(params["body"], 1, n, size, batched[1:], ad, part)
+        state = in_batch(given[:n], batched[1 : 1 + n], flags, size)
+        return loop(block, trips, state, [*given[n:], *part], reverse=params["reverse"]), flags
 
     def _ragged(self, operands: Sequence[Any], batched: Sequence[bool], params: Any, ad: Workers) -> Any:
         """Each of the batch has its own number of trips: all make as many as the longest, and count their own.
@@ -134,8 +134,8 @@ class Loop(Region):
         avals = [TRIP, *(s.aval for s in state), *(o.aval for o in operands[1 + n :]), trips.aval]
         with building(avals, [*(p.hint for p in params["body"].params), "trips"]) as b:
             t, *rest, own = b.params
-            outs, found = ad.vectorized(params["body"], [t, *rest], [False, *flags])
             going = t < own
+            outs, found = ad.vectorized(params["body"], [t, *rest], [False, *flags], going)
             block = b.block(chosen(going, y, flag, s) for y, flag, s in zip(outs, found, rest[:n], strict=True))
         return loop(block, longest, state, [*operands[1 + n :], trips], reverse=params["reverse"]), [True] * n
 

@@ -20,9 +20,11 @@ from autodiff.errors import DTypeError, LinearAlgebraError
 from autodiff.ir.aval import ArrayAval, Shape
 from autodiff.ir.dims import Dims, DimShape
 from autodiff.ops.arithmetic import greater, greater_equal
+from autodiff.ops.batching import resting
 from autodiff.ops.complex_numbers import part_dtype
 from autodiff.ops.contraction import matmul, swap
 from autodiff.ops.families import add, broadcast, broadcast_to, conjugate, equal, full, mul, reduce_sum, reshape, select
+from autodiff.ops.op import Batched
 from autodiff.ops.promotion import Kinds, common
 from autodiff.ops.reduction import recurrence
 
@@ -119,6 +121,12 @@ def one_by_one(function: Callable[..., Any], *stacks: Any) -> list[tuple[Any, ..
 def restacked(found: Sequence[Any], lead: Shape, shape: Shape, dtype: np.dtype) -> Any:
     """Results of `one_by_one` as one array."""
     return np.array(found, dtype).reshape((*lead, *shape)) if found else np.zeros((*lead, *shape), dtype)
+
+
+def resting_at_identity(operands: Sequence[Any], batched: Batched, active: Any) -> list[Any]:
+    """`Op.harmless` of ops that refuse some matrices as their first operand."""
+    matrix, *rest = operands
+    return [resting(active, matrix, batched[0], identity(ArrayAval(matrix.aval.shape[-2:], matrix.aval.dtype))), *rest]
 
 
 # ---- for derivative rules ----------------------------------------------------------------------

@@ -103,6 +103,12 @@ class Op:
         """The results, by NumPy. Defines the op: every kernel must agree with it."""
         raise NotImplementedError
 
+    puts: bool = False  # whether its result is its first operand with something put into it
+
+    def put(self, y: Any, *arrays: Any, **params: Any) -> Arrays:
+        """`evaluate` of an op that `puts`, into the memory of the first operand, which nobody reads again."""
+        raise NotImplementedError
+
     # An op with several results gets and gives a tuple where the others have one `y`, `ct` or tangent.
 
     def jvp(self, tangents: Sequence[Any], y: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
@@ -123,6 +129,19 @@ class Op:
         """
         raise NoBatchingRuleError(f"{self.name} has no rule for a batch of operands")
 
+    @property
+    def raises(self) -> bool:
+        """Whether there are operands, of the right shapes and dtypes, that it refuses."""
+        return False
+
+    def harmless(self, operands: Sequence[Any], batched: Batched, active: Any) -> Sequence[Any]:
+        """The operands, with some that the op takes in place of those of entries of a batch that take no part.
+
+        `active` holds a bool for each of the batch. Flagged operands have the batch axis in front, as in `batch`; those
+        that are not may be harmful where no entry at all takes part.
+        """
+        return operands
+
     def bad_examples(self) -> tuple[BadExample, ...]:
         """What the op refuses; a family adds what all its members refuse."""
         return self.errors
@@ -142,6 +161,7 @@ class Op:
 
 # (op, operands, batched, params) -> results: how the families below, which know nothing of their members, are batched
 Batching = Callable[[Op, Sequence[Any], Batched, dict[str, Any]], Arrays]
+Rest = Callable[[Sequence[Any], Batched, Any], Sequence[Any]]  # (operands, batched, active) -> operands
 
 
 def applied(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Arrays:
@@ -273,8 +293,16 @@ class Call(Op):
     selects: bool = False
     moves: bool = False
     keeps_mask: bool = False
+    rest: Rest | None = None  # `harmless` of an op that raises
     examples: tuple[Example, ...] = ()
     errors: tuple[BadExample, ...] = ()
+
+    @property
+    def raises(self) -> bool:
+        return self.rest is not None
+
+    def harmless(self, operands: Sequence[Any], batched: Batched, active: Any) -> Sequence[Any]:
+        return operands if self.rest is None else self.rest(operands, batched, active)
 
     def infer(self, *avals: ArrayAval, **params: Any) -> tuple[ArrayAval, ...]:
         for a in avals:

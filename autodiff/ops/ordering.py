@@ -15,7 +15,7 @@ import numpy as np
 from autodiff.errors import AxisError, DTypeError, ShapeError
 from autodiff.ir.aval import ArrayAval, Shape
 from autodiff.ir.dims import Dims, DimShape
-from autodiff.ops.batching import along, leading
+from autodiff.ops.batching import along, leading, resting_at_first
 from autodiff.ops.checks import check_axes, check_indices, check_same
 from autodiff.ops.families import along_axes
 from autodiff.ops.op import NAMES, Arrays, BadExample, Batched, Call, Example, Op, applied
@@ -172,6 +172,7 @@ take_along = Call(
     ),
     axes=_take_along_axes,
     batching=along,
+    rest=resting_at_first,
     moves=True,
     examples=(
         Example(((3,), np.array([2, 0, 2, 1])), {"axis": 0}),
@@ -196,6 +197,7 @@ put_along = Call(
     axes=_put_along_axes,
     implied_params=("shape",),
     batching=along,
+    rest=resting_at_first,
     moves=True,
     examples=(
         Example(((4,), np.array([2, 0, 2, 1])), {"shape": (3,), "axis": 0}),

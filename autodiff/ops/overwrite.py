@@ -28,6 +28,7 @@ class Overwrite(Placement):
 
     name: str = "overwrite"
     filled: bool = True
+    puts = True
     keeps_mask = True
     moves = False
     size_params: tuple[str, ...] = ("low",)
@@ -66,6 +67,14 @@ class Overwrite(Placement):
     def parts(self, shapes: Sequence[Any], low: Sequence[Any], params: Mapping[str, Any]) -> list[Part]:
         whole = tuple(((), 1) for _ in shapes[0])
         return [whole, tuple(((a,), k) for a, k in zip(low, params["steps"], strict=True))]
+
+    def evaluate(self, x: Any, part: Any, **params: Any) -> Arrays:
+        return self.put(np.array(x), part, **params)
+
+    def put(self, y: Any, part: Any, *, low: Sequence[int], steps: Sequence[int]) -> Arrays:
+        places = zip(low, steps, np.shape(part), strict=True)
+        y[tuple(slice(a, a + n * k, k) for a, k, n in places)] = part
+        return (y,)
 
     def batch(self, operands: Sequence[Any], batched: Batched, params: dict[str, Any]) -> Arrays:
         moved = {"low": (0, *params["low"]), "steps": (1, *params["steps"])}

@@ -15,9 +15,11 @@ from autodiff.ir.build import building, emitter
 from autodiff.ir.core import Block
 from autodiff.ops.batching import size_of
 from autodiff.ops.checkpoint import Checkpoint
+from autodiff.ops.cond import cond
+from autodiff.ops.families import zeros_like
 from autodiff.ops.loop import loop
 from autodiff.ops.op import Arrays, Op, applied
-from autodiff.ops.region import Workers, with_axis
+from autodiff.ops.region import Workers, present, with_axis
 from autodiff.ops.stack import blank
 from autodiff.ops.trip import AT, TRIP
 from autodiff.ops.window import set_window, window
@@ -47,16 +49,31 @@ class Apart(Checkpoint):
 
     name: str = "apart"
 
-    def batch_with(self, operands: Sequence[Any], batched: Sequence[bool], params: Any, ad: Workers) -> Any:
-        size = size_of(operands, tuple(batched))
-        wholes = [with_axis(r.aval, size) for r in params["body"].results]
-        with building([TRIP, *wholes, *(o.aval for o in operands)]) as b:
+    def batch_with(
+        self, operands: Sequence[Any], batched: Sequence[bool], params: Any, ad: Workers, active: Any
+    ) -> Any:
+        body, given = params["body"], [*operands, *present(active)]
+        flags = [*batched, *(True for _ in present(active))]
+        size = size_of(given, flags)
+        wholes = [with_axis(r.aval, size) for r in body.results]
+        with building([TRIP, *wholes, *(x.aval for x in given)]) as b:
             t, made, read = b.params[0], b.params[1 : 1 + len(wholes)], b.params[1 + len(wholes) :]
-            own = [window(x, t, **AT) if flag else x for x, flag in zip(read, batched, strict=True)]
-            found = apart(params["body"], own)
+            own = [window(x, t, **AT) if flag else x for x, flag in zip(read, flags, strict=True)]
+            found = apart(body, own) if active is None else _if_active(body, own)
             one = b.block(set_window(y, r, t, **AT) for y, r in zip(made, found, strict=True))
         begun = [applied(blank, (), {"aval": aval})[0] for aval in wholes]
-        return loop(one, size, begun, operands), [True] * len(wholes)
+        return loop(one, size, begun, given), [True] * len(wholes)
+
+
+def _if_active(body: Block, operands: Sequence[Any]) -> list[Any]:
+    """The region for an entry, whose last operand says whether it takes part: else it might never end."""
+    *own, active = operands
+    avals = [x.aval for x in own]
+    with building(avals) as b:
+        then = b.block(apart(body, b.params))
+    with building(avals) as b:
+        otherwise = b.block(zeros_like(r.aval) for r in body.results)
+    return cond(active, then, otherwise, own)
 
 
 again_op, apart_op = Again(), Apart()

@@ -17,15 +17,18 @@ from typing import Any
 
 from autodiff.errors import InternalError
 from autodiff.ir.aval import ArrayAval, StackAval, is_differentiable
-from autodiff.ir.build import building, emitter, inline
-from autodiff.ir.core import Block, Instr, Literal, Operand, Wire
+from autodiff.ir.build import Builder, building, emitter, inline
+from autodiff.ir.core import Block, Instr, Literal, Operand, Wire, blocks_of
 from autodiff.ops import stack
+from autodiff.ops.extents import Checked
 from autodiff.ops.families import Elementwise, Movement, reshape, select, zeros_like
 from autodiff.ops.movement import Placement
 from autodiff.ops.op import Arrays, Cast, Op
 from autodiff.ops.stack import Peek, empty_stack
-from autodiff.ops.window import Bounded, Read
+from autodiff.ops.window import Read
 from autodiff.records import record
+
+Run = Callable[[Block, list[Any]], Arrays]  # runs a block
 
 
 @record
@@ -34,7 +37,7 @@ class Workers:
 
     pullback: Callable[..., list[Any]]  # (instrs, seeds, sources, totals) -> cotangents
     pushforward: Callable[..., dict[Operand, Any]]  # (instrs, tangents) -> tangents
-    vectorized: Callable[..., tuple[list[Any], list[bool]]]  # (block, args, batched) -> results, flags
+    vectorized: Callable[..., tuple[list[Any], list[bool]]]  # (block, args, batched, active) -> results, flags
 
 
 class Region(Op):
@@ -53,8 +56,12 @@ class Region(Op):
     def evaluate(self, *arrays: Any, **params: Any) -> Arrays:
         raise InternalError(f"{self.name} is run by `evaluate_with`")
 
-    def evaluate_with(self, run: Callable[[Block, Sequence[Any]], Arrays], *arrays: Any, **params: Any) -> Arrays:
-        """The results; `run` runs a block."""
+    def evaluate_with(self, run: Run, arrays: list[Any], **params: Any) -> Arrays:
+        """The results.
+
+        `arrays` are the operands. Who is handed a list of values here, `run` as well, empties it before anything is
+        computed: what nobody else holds may then be written over.
+        """
         raise NotImplementedError
 
     def pull(self, instr: Instr, cts: list[Any], before: list[Any], active: Sequence[bool], ad: Workers) -> list[Any]:
@@ -65,9 +72,27 @@ class Region(Op):
         """Tangents of the results, None where zero."""
         raise NotImplementedError
 
-    def batch_with(self, operands: Sequence[Any], batched: Sequence[bool], params: Any, ad: Workers) -> Any:
-        """(results, which of them have the batch axis in front)."""
+    def batch_with(
+        self, operands: Sequence[Any], batched: Sequence[bool], params: Any, ad: Workers, active: Any
+    ) -> Any:
+        """(results, which of them have the batch axis in front).
+
+        `active`, unless it is None, holds a bool for each of the batch: whether it takes part.
+        """
         raise NotImplementedError
+
+
+def may_raise(instr: Instr) -> bool:
+    """Whether an instruction may raise, or run forever, over operands that no entry of the program has."""
+    op: Any = instr.op
+    return op.raises or any(may_raise(i) for block in blocks_of(instr) for i in block.instrs)
+
+
+def taken(arrays: list[Any], carry: int) -> tuple[list[Any], list[Any]]:
+    """State and constants of a loop, out of a list that has nothing more then."""
+    state, consts = arrays[:carry], arrays[carry:]
+    arrays.clear()
+    return state, consts
 
 
 # ---- paths through a block ---------------------------------------------------------------------------
@@ -200,7 +225,7 @@ def is_cheap(instr: Instr) -> bool:
         return False
     if isinstance(op, Elementwise):
         return op.is_cheap
-    return isinstance(op, Movement | Placement | Cast | Read | Bounded | Peek)
+    return isinstance(op, Movement | Placement | Cast | Read | Checked | Peek)
 
 
 def live(instrs: Sequence[Instr], results: Iterable[Operand]) -> list[Instr]:
@@ -358,19 +383,34 @@ def pushed(body: Block, lead: int, n: int, moves: Sequence[int], given: Sequence
 
 
 def batched_body(
-    body: Block, lead: int, n: int, size: int, batched: Sequence[bool], ad: Workers
+    body: Block, lead: int, n: int, size: int, batched: Sequence[bool], ad: Workers, part: Sequence[Any]
 ) -> tuple[Block, list[bool]]:
-    """The body for a batch, and which carries have the batch axis: those that do after any number of trips."""
+    """The body for a batch, and which carries have the batch axis: those that do after any number of trips.
+
+    `part`, if there is one, is one more operand of the new body: who of the batch takes part.
+    """
     flags = list(batched)
+    hints = [*(p.hint for p in body.params), *("active" for _ in part)]
     while True:
         every = [*[False] * lead, *flags]
         avals = [with_axis(p.aval, size) if f else p.aval for p, f in zip(body.params, every, strict=True)]
-        with building(avals, [p.hint for p in body.params]) as b:
-            outs, found = ad.vectorized(body, b.params, every)
+        with building([*avals, *(a.aval for a in part)], hints) as b:
+            outs, found = vectorized_in(b, body, every, ad)
             wanted = [a or c for a, c in zip(found, flags[:n], strict=True)]
             if wanted == flags[:n]:
                 return b.block(in_batch(outs, found, wanted, size)), wanted
         flags[:n] = wanted
+
+
+def present(active: Any) -> list[Any]:
+    """Who of the batch takes part, as one more operand; none where all do."""
+    return [] if active is None else [active]
+
+
+def vectorized_in(b: Builder, block: Block, flags: Sequence[bool], ad: Workers) -> tuple[list[Any], list[bool]]:
+    """`block` for a batch, over the parameters of a builder; one more than it has says who takes part."""
+    n = len(block.params)
+    return ad.vectorized(block, b.params[:n], flags, *b.params[n:])
 
 
 def in_batch(values: Sequence[Any], batched: Sequence[bool], wanted: Sequence[bool], size: int) -> list[Any]:

@@ -8,23 +8,24 @@ knows how many there will be. The adjoint is a `loop` over as many trips.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from autodiff.errors import LoopStateError
 from autodiff.ir.aval import ArrayAval
-from autodiff.ir.build import building, emitter, inline, literal
+from autodiff.ir.build import Builder, building, emitter, inline, literal
 from autodiff.ir.core import Block, Instr, Value, Wire
 from autodiff.ops.batching import repeated, size_of
-from autodiff.ops.families import add
+from autodiff.ops.families import add, logical_and
 from autodiff.ops.hoist import hoisted
 from autodiff.ops.loop import adjoint_loop, check_state
 from autodiff.ops.op import Arrays
 from autodiff.ops.reduction import reduce_any
 from autodiff.ops.region import (
     Region,
+    Run,
     Workers,
     amend,
     batched_body,
@@ -33,7 +34,10 @@ from autodiff.ops.region import (
     in_batch,
     moving,
     paths,
+    present,
     pushed,
+    taken,
+    vectorized_in,
     with_axis,
     zeros,
 )
@@ -72,12 +76,12 @@ class While(Region):
     def reads(self, params: Mapping[str, Any]) -> list[set[int]]:
         return closure(paths(params["body"]))[: params["carry"]]
 
-    def evaluate_with(
-        self, run: Callable[[Block, Sequence[Any]], Arrays], *arrays: Any, test: Block, body: Block, carry: int
-    ) -> Arrays:
-        state, consts = arrays[:carry], arrays[carry:]
-        while run(test, (*state, *consts))[0]:
-            state = run(body, (*state, *consts))
+    def evaluate_with(self, run: Run, arrays: list[Any], *, test: Block, body: Block, carry: int) -> Arrays:
+        state, consts = taken(arrays, carry)
+        while run(test, [*state, *consts])[0]:
+            given = [*state, *consts]
+            state.clear()
+            state += run(body, given)
         return tuple(state)
 
     # ---- reverse --------------------------------------------------------------------------
@@ -112,36 +116,50 @@ class While(Region):
 
     # ---- batches --------------------------------------------------------------------------
 
-    def batch_with(self, operands: Sequence[Any], batched: Sequence[bool], params: Any, ad: Workers) -> Any:
+    @property
+    def raises(self) -> bool:
+        return True  # for a state that no entry has, it may run forever
+
+    def batch_with(
+        self, operands: Sequence[Any], batched: Sequence[bool], params: Any, ad: Workers, active: Any
+    ) -> Any:
         test, body, n = (params[k] for k in ("test", "body", "carry"))
-        size = size_of(operands, tuple(batched))
-        block, flags = batched_body(body, 0, n, size, batched, ad)
+        part = present(active)
+        size = size_of([*operands, *part], (*batched, *(True for _ in part)))
+        block, flags = batched_body(body, 0, n, size, batched, ad, part)
         every = [*flags, *batched[n:]]
-        avals = _batched_avals(test, every, size)
-        with building(avals) as b:
-            outs, found = ad.vectorized(test, b.params, every)
-            one_test = b.block(outs)
+        with building([*_batched_avals(test, every, size), *(a.aval for a in part)]) as b:
+            outs, found = vectorized_in(b, test, every, ad)
+            someone = [reduce_any(p, axes=(0,)) for p in b.params[len(every) :]]
+            one_test = b.block(outs if found[0] or not someone else [logical_and(*outs, *someone)])
         if not found[0]:  # all of the batch stop together
             state = in_batch(operands[:n], batched[:n], flags, size)
-            return while_loop(one_test, block, state, operands[n:]), flags
-        return self._masked(operands, batched, params, ad), [True] * n
+            return while_loop(one_test, block, state, [*operands[n:], *part]), flags
+        return self._masked([*operands, *part], batched, size, params, ad), [True] * n
 
-    def _masked(self, operands: Sequence[Any], batched: Sequence[bool], params: Any, ad: Workers) -> list[Any]:
-        """Run until all of the batch have stopped; what has stopped stays as it is."""
-        n, size = params["carry"], size_of(operands, tuple(batched))
+    def _masked(
+        self, operands: Sequence[Any], batched: Sequence[bool], size: int, params: Any, ad: Workers
+    ) -> list[Any]:
+        """Run until all of the batch have stopped; what has stopped stays as it is.
+
+        One more operand than there are flags says who takes part at all.
+        """
+        n = params["carry"]
         every = [*[True] * n, *batched[n:]]
         state = in_batch(operands[:n], batched[:n], [True] * n, size)
         avals = [*(s.aval for s in state), *(o.aval for o in operands[n:])]
 
-        def going(params_: Sequence[Any]) -> Any:
-            (found,), (flag,) = ad.vectorized(params["test"], params_, every)
-            return found if flag else repeated(found, size)
+        def going(b: Builder) -> Any:
+            (found,), (flag,) = vectorized_in(b, params["test"], every, ad)
+            found = found if flag else repeated(found, size)
+            part = b.params[len(every) :]
+            return logical_and(found, *part) if part else found
 
         with building(avals) as t:
-            test = t.block([reduce_any(going(t.params), axes=(0,))])
+            test = t.block([reduce_any(going(t), axes=(0,))])
         with building(avals) as b:
-            mask = going(b.params)
-            outs, found = ad.vectorized(params["body"], b.params, every)
+            mask = going(b)
+            outs, found = ad.vectorized(params["body"], b.params[: len(every)], every, mask)
             body = b.block(chosen(mask, y, flag, s) for y, flag, s in zip(outs, found, b.params[:n], strict=True))
         return while_loop(test, body, state, operands[n:])
 

@@ -5,7 +5,7 @@ the size that the result (or the part) says, elsewhere it has one element and th
 is an index like that of a loop: reading one element costs one load, writing one costs one store, for the array
 that nobody else reads afterwards is written in place.
 
-Starts are not negative and the window lies within the array: `bounded` sees to that, once for every index.
+Starts are not negative and the window lies within the array: `extents.bounded` sees to that, once for every index.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from autodiff.ir.aval import ArrayAval, Shape
 from autodiff.ir.dims import Dims, DimShape
 from autodiff.ops.batching import all_batched, repeated, size_of
 from autodiff.ops.checks import check_number, check_same
-from autodiff.ops.families import add, cast, full, mul, reshape, select, zeros_like
+from autodiff.ops.families import add, full, mul, reshape, select, zeros_like
 from autodiff.ops.indexing import scatter_add, take
 from autodiff.ops.op import Active, Arrays, BadExample, Batched, Example, Op, applied
 from autodiff.ops.reduction import cumsum
@@ -29,59 +29,6 @@ from autodiff.records import record
 
 INT = np.dtype(np.int64)
 _REMEDY = "check the index against the shape of the array"
-
-
-@record
-class Bounded(Op):
-    """An index, counted from the start of its axis: `i`, or `i + size` for a negative one.
-
-    Raises `IndexError` with index, axis and size when there is no such element; `extent` elements are read from it.
-    """
-
-    name: str = "bounded"
-    says: str = "index {} is out of bounds for axis {axis} with size {}"
-    size_params: tuple[str, ...] = ("size",)
-    examples: tuple[Example, ...] = (
-        Example((np.array(-4),), {"axis": 0, "size": (5,)}),
-        Example((np.array(4),), {"axis": 1, "size": (12,)}),
-    )
-    errors: tuple[BadExample, ...] = (
-        BadExample((np.array(5),), {"axis": 0, "size": (5,)}, AxisError, ("5", "axis 0")),
-        BadExample((np.array(0.0),), {"axis": 0, "size": (5,)}, DTypeError, ("float64",)),
-    )
-
-    def infer(self, i: ArrayAval, *, axis: int, size: tuple[int]) -> tuple[ArrayAval, ...]:
-        if i.dtype.kind not in "iu":
-            raise DTypeError(f"{self.name}: an index is an integer, this one is {i.dtype}", "use .astype(int)")
-        return (ArrayAval(i.shape, INT),)
-
-    def dims(self, d: Dims, operands: Sequence[DimShape], result: ArrayAval, params: Mapping[str, Any]) -> DimShape:
-        return operands[0]
-
-    def evaluate(self, i: Any, *, axis: int, size: tuple[int]) -> Arrays:
-        (n,) = size
-        found = np.where(np.asarray(i) < 0, np.asarray(i) + n, i).astype(INT)[()]
-        if np.any(found < 0) or np.any(found >= n):
-            wrong = np.extract((found < 0) | (found >= n), i)[0]
-            raise AxisError(self.says.format(wrong, n, axis=axis))
-        return (found,)
-
-    def connects(self, position: int) -> bool:
-        return False
-
-    def jvp(self, tangents: Sequence[Any], y: Any, operands: Sequence[Any], params: dict[str, Any]) -> Any:
-        return None
-
-    def vjp(self, ct: Any, y: Any, operands: Sequence[Any], params: dict[str, Any], active: Active) -> list[Any]:
-        return [None]
-
-    def batch(self, operands: Sequence[Any], batched: Batched, params: dict[str, Any]) -> Arrays:
-        # Of many indices at once, `take` checks all.
-        (i,), (n,) = operands, params["size"]
-        return (take(_counted(n), i, axis=0),)
-
-
-bounded = Bounded()
 
 
 @record
@@ -218,6 +165,10 @@ class Written(Window):
     """The array, with a part in the window, or added to what is there."""
 
     kept_items = (1,)
+    puts = True
+
+    def evaluate(self, x: Any, *arrays: Any, **params: Any) -> Arrays:
+        return self.put(np.array(x), *arrays, **params)
 
     def infer(
         self, x: ArrayAval, part: ArrayAval, *starts: ArrayAval, axes: Any, kept: Any, sizes: Any
@@ -236,9 +187,8 @@ class Written(Window):
 class SetWindow(Written):
     """The array with the part in place of what was there."""
 
-    def evaluate(self, x: Any, part: Any, *starts: Any, axes: Any, kept: Any, sizes: Any) -> Arrays:
-        y = np.array(x)
-        y[_index(self.name, x, starts, axes, kept, sizes)] = part
+    def put(self, y: Any, part: Any, *starts: Any, axes: Any, kept: Any, sizes: Any) -> Arrays:
+        y[_index(self.name, y, starts, axes, kept, sizes)] = part
         return (y,)
 
     def vjp(self, ct: Any, y: Any, operands: Sequence[Any], params: dict[str, Any], active: Active) -> list[Any]:
@@ -259,9 +209,8 @@ class SetWindow(Written):
 class AddWindow(Written):
     """The array with the part added to what is in the window."""
 
-    def evaluate(self, x: Any, part: Any, *starts: Any, axes: Any, kept: Any, sizes: Any) -> Arrays:
-        y = np.array(x)
-        y[_index(self.name, x, starts, axes, kept, sizes)] += part
+    def put(self, y: Any, part: Any, *starts: Any, axes: Any, kept: Any, sizes: Any) -> Arrays:
+        y[_index(self.name, y, starts, axes, kept, sizes)] += part
         return (y,)
 
     def vjp(self, ct: Any, y: Any, operands: Sequence[Any], params: dict[str, Any], active: Active) -> list[Any]:
@@ -302,8 +251,3 @@ _WRITTEN = (
 )
 set_window = SetWindow("set_window", 2, examples=_WRITTEN, errors=(_BEYOND,))
 add_window = AddWindow("add_window", 2, examples=_WRITTEN, errors=(_BEYOND,))
-
-
-def index_of(i: Any, axis: int, size: int) -> Any:
-    """A traced index as a start: checked, and counted from the front."""
-    return bounded(cast(i, dtype=INT) if i.aval.dtype != INT else i, axis=axis, size=(size,))

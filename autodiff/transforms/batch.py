@@ -16,12 +16,17 @@ from autodiff.ir.aval import ArrayAval, StackAval
 from autodiff.ir.build import building, emitter
 from autodiff.ir.core import Block, Literal, Operand
 from autodiff.ops.batching import repeated
-from autodiff.ops.region import Region
+from autodiff.ops.region import Region, may_raise
 from autodiff.transforms.workers import workers
 
 
-def vectorized(block: Block, args: Sequence[Any], batched: Sequence[bool]) -> tuple[list[Any], list[bool]]:
+def vectorized(
+    block: Block, args: Sequence[Any], batched: Sequence[bool], active: Any = None
+) -> tuple[list[Any], list[bool]]:
     """Emit `block`, applied to `args`; flagged ones have the batch axis in front of those of the parameter.
+
+    Where entries of the batch go different ways, `active` holds a bool for each: whether it takes part. What is
+    computed for those that do not nobody reads, and it never raises.
 
     Returns
     -------
@@ -33,13 +38,16 @@ def vectorized(block: Block, args: Sequence[Any], batched: Sequence[bool]) -> tu
         operands = [o if isinstance(o, Literal) else env[o] for o in instr.operands]
         flags = tuple([o in found for o in instr.operands])
         op: Any = instr.op
-        if any(flags) and isinstance(op, Region):
-            outs, own = op.batch_with(operands, flags, dict(instr.params), workers())
+        part = active if active is not None and may_raise(instr) else None
+        if isinstance(op, Region) and (any(flags) or part is not None):
+            outs, own = op.batch_with(operands, flags, dict(instr.params), workers(), part)
             found.update(r for r, flag in zip(instr.results, own, strict=True) if flag)
         elif any(flags):
+            operands = operands if part is None else op.harmless(operands, flags, part)
             outs = op.batch(operands, flags, dict(instr.params))
             found.update(instr.results)
         else:
+            operands = operands if part is None else op.harmless(operands, flags, part)
             outs = emitter().emit(op, tuple(operands), instr.params)
         for old, new in zip(instr.results, outs, strict=True):
             _check(op, old, new, old in found)

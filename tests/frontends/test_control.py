@@ -200,6 +200,43 @@ def test_lists_of_different_things_are_unrolled_with_a_warning():
     np.testing.assert_allclose(value, f(X), rtol=1e-12)
 
 
+def test_a_changing_shape_is_unrolled_in_a_short_loop_or_when_asked_for():
+    def halved(x, trips):
+        for _ in trips:
+            x = 0.5 * x[: len(x) - len(x) // 2] + x[len(x) // 2 :] ** 2
+        return np.sum(x)
+
+    x = 0.1 * np.arange(1024.0) / 1024
+    for trips in (range(SHORT), Unrolled(range(SHORT + 2))):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            value, gradient = ad.value_and_grad(functools.partial(halved, trips=trips))(x)
+        np.testing.assert_allclose(value, halved(x, trips), rtol=1e-12)
+        step = 1e-30
+        slope = np.imag(halved(x + 1j * step, trips)) / step
+        np.testing.assert_allclose(np.sum(gradient), slope, rtol=1e-12)
+    with pytest.raises(LoopStateError, match=r"'x' is an array of shape \(1024,\).*shape \(512,\)"):
+        ad.grad(functools.partial(halved, trips=range(SHORT + 1)))(x)
+
+
+def test_a_first_trip_may_be_unlike_the_others():
+    def by_for(x):
+        h = None
+        for k in range(20):
+            h = x if h is None else 0.5 * h + np.sin(x)
+        return np.sum(h)
+
+    def by_while(x):
+        h, k = np.float32(0), 0
+        while k < 20:
+            h = 0.5 * h + np.sin(x)
+            k += 1
+        return np.sum(h)
+
+    check(by_for, X, "loop")
+    check(by_while, X, "while")
+
+
 # ---- while and jumps -------------------------------------------------------------------------
 
 

@@ -60,7 +60,9 @@ def groups(dtype, keep):
         op = OPS[name]
         tested = isinstance(op, Elementwise) and name not in SLOWEST | ODD | (ODD_FLOAT32 if dtype == F32 else set())
         sample = elementwise(op, (3,), dtype) if tested else None
-        if sample is not None and keep(op):
+        # What takes integers alone has a sample of those.
+        asked = sample is not None and all(a.dtype.kind in (dtype.kind, "b") for a in sample.arrays)
+        if asked and keep(op):
             found.setdefault(tuple(a.dtype for a in sample.arrays), []).append(op)
     return [(dtypes, ops[k : k + 10]) for dtypes, ops in found.items() for k in range(0, len(ops), 10)]
 

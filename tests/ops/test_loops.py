@@ -10,11 +10,12 @@ from autodiff.config import config
 from autodiff.errors import AxisError, LoopStateError, MemoryLimitError
 from autodiff.ir.build import building, inline
 from autodiff.ir.core import Block
+from autodiff.ops.extents import index_of
 from autodiff.ops.families import full, reduce_sum
 from autodiff.ops.loop import loop
 from autodiff.ops.trip import AT
 from autodiff.ops.while_loop import while_loop
-from autodiff.ops.window import index_of, set_window, window
+from autodiff.ops.window import set_window, window
 from autodiff.passes.checkpoint import checkpointed, lengths
 from autodiff.passes.pipeline import optimize
 from autodiff.runtime.tiers import Program

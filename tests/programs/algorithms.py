@@ -100,7 +100,7 @@ def noise_from_integers(drift, scale):
     return position**2
 
 
-@program(1.3, 0.2, unrolled="no bit operations on traced integers")
+@program(1.3, 0.2)
 def digits(x, a):
     total = 0.0
     for k in range(1, 30):

@@ -52,6 +52,44 @@ def array_that_grows(x):
     return np.sum(y)
 
 
+@refused(
+    X, error="LoopStateError", words=("'y'", "(12,)", "(13,)", "y = np.append(y, y[k])", "ad.unrolled", "as large")
+)
+def array_that_grows_a_known_number_of_times(x):
+    y = x
+    for k in range(9):
+        y = np.append(y, y[k])
+    return np.sum(y**2)
+
+
+@refused(X, error="LoopStateError", words=("'y'", "float32", "float64", "y = y.astype(", "ad.unrolled", ".astype"))
+def dtype_that_goes_on_changing(x):
+    y = x
+    for _ in range(20):
+        y = y.astype(np.float32 if y.dtype == np.float64 else np.float64)
+    return np.sum(y**2)
+
+
+@refused(X, error="LoopStateError", words=("'y'", "`while`", "(13,)", "(14,)", "y = np.append(y, y[k])"))
+def array_that_grows_while_python_counts(x):
+    y, k = x, 0
+    while k < 9:
+        y = np.append(y, y[k])
+        k += 1
+    return np.sum(y**2)
+
+
+@refused(X, error="LoopStateError", words=("'inner'", "(12,)", "(13,)", "inner = np.append("))
+def inner_array_that_grows(x):
+    total = 0.0
+    for k in range(20):
+        inner = x * total
+        for _ in range(12):
+            inner = np.append(inner, k)
+        total = np.sum(inner) + x[0]
+    return total
+
+
 @refused(X, error="LoopStateError", words=("y", "(12,)", "(11,)"))
 def array_that_shrinks(x):
     y = x

@@ -14,6 +14,7 @@ import numpy as np
 
 from autodiff.backends.numba.source import DTYPE_NAMES
 from autodiff.ops import OPS, special, transcendental
+from autodiff.ops.extents import Checked
 from autodiff.ops.op import Call
 from autodiff.ops.paired import paired
 
@@ -76,6 +77,19 @@ def integer_fmod(x: Any, y: Any) -> Any:
     return rest - y if (rest != 0) & ((rest < 0) != (x < 0)) else rest
 
 
+def left_shift(x: Any, y: Any) -> Any:
+    """x << y, without any bits where y is no number of places, as NumPy's; 64 bits hold every integer here."""
+    nothing = x - x  # in the dtype of x
+    return x << y if (y >= 0) & (y < 64) else nothing
+
+
+def right_shift(x: Any, y: Any) -> Any:
+    """x >> y, likewise: the sign is all that is left."""
+    nothing = x - x
+    sign = ~nothing if x < 0 else nothing
+    return x >> y if (y >= 0) & (y < 64) else sign
+
+
 def integer_matmul(out: Any, a: Any, b: Any) -> None:
     """out = a @ b for what BLAS does not have; leading axes are a batch."""
     m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
@@ -97,7 +111,7 @@ def located(index: Any, size: Any, axis: Any) -> Any:
     return place
 
 
-def agreed(length: Any, other: Any, axis: Any) -> Any:
+def matched(length: Any, other: Any, axis: Any) -> Any:
     """0: two lengths that have to be equal."""
     if length != other:
         raise IndexError(f"slices of {length} and {other} elements along axis {axis} do not fit together")
@@ -112,11 +126,12 @@ def grown(stack: Any) -> Any:
 
 
 OWN: dict[str, Callable[..., Any]] = {
-    f.__name__: f for f in (mod, maximum, minimum, fmax, fmin, logaddexp, integer_power, integer_fmod)
+    f.__name__: f
+    for f in (mod, maximum, minimum, fmax, fmin, logaddexp, integer_power, integer_fmod, left_shift, right_shift)
 }
 
 
-def _hosted(op: Call) -> Callable[..., None]:
+def _hosted(op: Call | Checked) -> Callable[..., None]:
     """An op as the source of a kernel calls it: outs, operands, parameters."""
 
     def call(outs: tuple[Any, ...], operands: tuple[Any, ...], **params: Any) -> None:
@@ -129,7 +144,7 @@ def _hosted(op: Call) -> Callable[..., None]:
 
 # Every op, and every op on pairs that there can be, so that the source of a kernel can name them.
 # Plain Python only: Numba compiles none of these, and what it compiles cannot call the host.
-HOSTED = {op.name: _hosted(op) for op in (*OPS.values(), *map(paired, OPS.values())) if isinstance(op, Call)}
+HOSTED = {op.name: _hosted(op) for op in (*OPS.values(), *map(paired, OPS.values())) if isinstance(op, Call | Checked)}
 DTYPES = {name: dtype.type for name, dtype in DTYPE_NAMES.items()}
 
 PYTHON: dict[str, Any] = {
@@ -141,7 +156,7 @@ PYTHON: dict[str, Any] = {
     "softplus": transcendental.softplus.numpy,
     **special.CALLED,
     "integer_matmul": integer_matmul,
-    "agreed": agreed,
+    "matched": matched,
     "located": located,
     "grown": grown,
     **HOSTED,

@@ -40,11 +40,12 @@ from autodiff.ir.core import Block, Instr, Literal, Operand, blocks_of
 from autodiff.ir.pretty import Namer
 from autodiff.ir.signature import Sizes
 from autodiff.ops.contraction import Matmul
+from autodiff.ops.extents import Checked
 from autodiff.ops.families import Reduction, reshape
 from autodiff.ops.movement import Placement
 from autodiff.ops.region import Region
 from autodiff.ops.stack import Blank, Stack
-from autodiff.ops.window import Bounded, Written
+from autodiff.ops.window import Written
 
 __all__ = ["Fuser", "NoKernel", "fuse"]
 
@@ -190,7 +191,7 @@ class Fuser:
 
     def _single(self, instr: Instr) -> list[Step]:
         outs = [self.memory[r] for r in instr.results]
-        if isinstance(instr.op, Region | Stack | Blank | Bounded | Written):
+        if isinstance(instr.op, Region | Stack | Blank | Written) or _is_scalar_check(instr):
             return steps_of(self, instr)
         if isinstance(instr.op, Placement):
             return self._placement(instr, instr.op, outs[0])
@@ -292,6 +293,11 @@ def transposition(index: Map, memory: Shape, shape: Shape) -> Order | None:
     if sorted(order) != list(range(len(shape))) or any(n != shape[a] for n, a in zip(memory, order, strict=True)):
         return None
     return order
+
+
+def _is_scalar_check(instr: Instr) -> bool:
+    """Whether a check is one of the kernel itself; that of a batch is a function."""
+    return isinstance(instr.op, Checked) and not instr.results[0].aval.shape
 
 
 def _needs_zeros(instr: Instr) -> bool:

@@ -32,11 +32,11 @@ from autodiff.ir.aval import ArrayAval, StackAval
 from autodiff.ir.core import Block, Instr, Literal, Operand, Value
 from autodiff.ops.checkpoint import Checkpoint
 from autodiff.ops.cond import Cond
-from autodiff.ops.extents import Agreed
+from autodiff.ops.extents import Agreed, Checked
 from autodiff.ops.families import add
 from autodiff.ops.loop import Loop
 from autodiff.ops.stack import Blank, EmptyStack, Push, RaiseItem, Widen
-from autodiff.ops.window import AddWindow, Bounded, Written
+from autodiff.ops.window import AddWindow, Written
 
 if TYPE_CHECKING:
     from autodiff.backends.numba.fuse import Fuser
@@ -66,7 +66,7 @@ def steps_of(fuser: Fuser, instr: Instr) -> list[Step]:
         if begun is None or not isinstance(begun.op, EmptyStack):
             raise NoKernel("a stack for a batch that is not begun where it is made")
         return [Begin(fuser.memory[instr.results[0]], _scalar(fuser, begun.operands[0]))]
-    if isinstance(op, Bounded):
+    if isinstance(op, Checked):
         return [_located(fuser, instr, op)]
     if isinstance(op, Push | RaiseItem):
         return _stacked(fuser, instr)
@@ -77,7 +77,7 @@ def steps_of(fuser: Fuser, instr: Instr) -> list[Step]:
     return _branch(fuser, instr) if isinstance(op, Cond) else _cycle(fuser, instr)
 
 
-def _located(fuser: Fuser, instr: Instr, op: Bounded) -> Locate:
+def _located(fuser: Fuser, instr: Instr, op: Checked) -> Locate:
     name, axis = fuser.memory[instr.results[0]].name, instr.params["axis"]
     text = op.says.format("%lld", "%lld", axis=axis)
     index, *counts = (_scalar(fuser, o) for o in instr.operands)

@@ -13,10 +13,12 @@ from typing import Any
 
 from autodiff.backends.numba.host import emit_host_call
 from autodiff.backends.numba.llvm_indexing import (
+    emit_agreed,
     emit_put_along,
     emit_scatter_add,
     emit_take,
     emit_take_along,
+    emit_within,
 )
 from autodiff.backends.numba.llvm_lapack import (
     emit_cholesky,
@@ -32,6 +34,7 @@ from autodiff.backends.numba.llvm_scans import emit_argmax, emit_argmin, emit_cu
 from autodiff.backends.numba.nest import Buffer, KernelPlan, NativeCall, Step, every_step
 from autodiff.ops.contraction import matmul
 from autodiff.ops.decompositions import cholesky
+from autodiff.ops.extents import agreed, within
 from autodiff.ops.indexing import scatter_add, take
 from autodiff.ops.linear_solve import inv, solve, triangular_solve
 from autodiff.ops.op import Op
@@ -75,6 +78,8 @@ NATIVE: dict[Op, Native] = {
     scatter_add: Native(emit_scatter_add, _added, asks_host=True),
     take_along: Native(emit_take_along, _moved, asks_host=True),
     put_along: Native(emit_put_along, _added, asks_host=True),
+    within: Native(emit_within, asks_host=True),
+    agreed: Native(emit_agreed, asks_host=True),
     cumsum: Native(emit_cumsum),
     recurrence: Native(emit_recurrence),
     argmax: Native(emit_argmax),

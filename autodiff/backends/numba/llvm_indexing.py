@@ -46,6 +46,31 @@ def emit_put_along(printer: Any, step: NativeCall) -> None:
     _elements(printer, step, indices, out.shape, lambda far, near: _add(printer, step, near, far), out)
 
 
+def emit_within(printer: Any, step: NativeCall) -> None:
+    """out[j] = indices[j], counted from the start of counts[j] elements."""
+    (out,), ((indices, _), (counts, _)) = step.outs, step.operands
+    b, size = printer.b, count(out.shape)
+
+    def fits(j: ir.Value) -> ir.Value:
+        i, n = _index(printer, indices, j), _index(printer, counts, j)
+        return b.and_(b.icmp_signed("<", i, n), b.icmp_signed(">=", i, b.neg(n)))
+
+    with native_if(printer, step, _all(printer, size, fits)), each(printer, size) as j:
+        place = _place(printer, indices, j, _index(printer, counts, j))
+        printer.b.store(place, printer.element(out, j))
+
+
+def emit_agreed(printer: Any, step: NativeCall) -> None:
+    """out = 0, where all lengths are equal."""
+    (out,), ((first, _), (second, _)) = step.outs, step.operands
+
+    def fits(j: ir.Value) -> ir.Value:
+        return printer.b.icmp_signed("==", _index(printer, first, j), _index(printer, second, j))
+
+    with native_if(printer, step, _all(printer, count(out.shape), fits)):
+        printer.fill(out, constant(0, out.dtype))
+
+
 def _copy(printer: Any, step: NativeCall, source: ir.Value, target: ir.Value) -> None:
     (out,), (x, _) = step.outs, step.operands[0]
     store(printer, out, target, at(printer, x, source))
@@ -96,12 +121,17 @@ def _index(p: Any, indices: Buffer, where: ir.Value) -> ir.Value:
 
 def _in_range(p: Any, indices: Buffer, n: ir.Value) -> ir.Value:
     """Whether every index is at least -n and less than n: one comparison, of unsigned numbers."""
-    b, outside, twice = p.b, p.slot(INDEX), p.b.add(n, n)
-    b.store(WORD(0), outside)
-    with each(p, count(indices.shape)) as j:
-        beyond = b.icmp_unsigned(">=", b.add(_index(p, indices, j), n), twice)
-        b.store(b.or_(b.load(outside), b.zext(beyond, WORD)), outside)
-    return b.icmp_unsigned("==", b.load(outside), WORD(0))
+    b, twice = p.b, p.b.add(n, n)
+    return _all(p, count(indices.shape), lambda j: b.icmp_unsigned("<", b.add(_index(p, indices, j), n), twice))
+
+
+def _all(p: Any, size: str, holds: Callable[[ir.Value], ir.Value]) -> ir.Value:
+    """Whether something holds of every number below `size`; all are asked, which makes a vector loop of it."""
+    b, failing = p.b, p.slot(INDEX)
+    b.store(WORD(0), failing)
+    with each(p, size) as j:
+        b.store(b.or_(b.load(failing), b.zext(b.not_(holds(j)), WORD)), failing)
+    return b.icmp_unsigned("==", b.load(failing), WORD(0))
 
 
 def _place(p: Any, indices: Buffer, where: ir.Value, n: ir.Value) -> ir.Value:

@@ -32,7 +32,8 @@ from autodiff.ir.core import Instr
 from autodiff.ops.families import Elementwise, Reduction
 from autodiff.ops.op import Cast
 
-SIMPLE = frozenset(("maximum", "minimum", "fmax", "fmin", "abs", "sign", "isnan", "isinf", "isfinite", "logaddexp"))
+CHOICES = ("maximum", "minimum", "fmax", "fmin", "abs", "sign", "isnan", "isinf", "isfinite")
+SIMPLE = frozenset((*CHOICES, "logaddexp", "left_shift", "right_shift"))
 WHOLE = (ast.FloorDiv, ast.Mod, ast.Pow)  # of integers: loops, or divisions that CPUs do one by one
 FORMULA = 30  # instructions, about
 SHORT = {4: 4, 12: 2}  # a body of up to so many instructions is written for so many vectors at once

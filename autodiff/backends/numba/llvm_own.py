@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from llvmlite import ir
 
-from autodiff.backends.numba.llvm_number import Scalar, constant
+from autodiff.backends.numba.llvm_number import BOOL, Scalar, constant
 from autodiff.backends.numba.vector_value import Value
 
 if TYPE_CHECKING:
@@ -139,6 +139,23 @@ def _logaddexp(p: ScalarPrinter, x: Scalar, y: Scalar) -> Scalar:
     return p.expression(text, (x, y))
 
 
+def _shifted(to_left: bool) -> Callable[..., Scalar]:
+    """x << y or x >> y; by what is no number of places, all bits are lost but those of a sign."""
+
+    def shift(p: ScalarPrinter, x: Scalar, y: Scalar) -> Scalar:
+        bits, nothing = constant(8 * x.dtype.itemsize, y.dtype), constant(0, y.dtype)
+        x, y, bits, nothing = p.level(x, y, bits, nothing)
+        is_place = Scalar(p.b.icmp_unsigned("<", y.ir, bits.ir), BOOL)  # below 0 is beyond all places, unsigned
+        places = p.select(is_place, y, nothing)
+        if x.dtype.kind == "i" and not to_left:
+            most = constant(8 * x.dtype.itemsize - 1, y.dtype)
+            return Scalar(p.b.ashr(x.ir, p.select(is_place, y, most).ir), x.dtype)
+        emit = p.b.shl if to_left else p.b.lshr
+        return p.select(is_place, Scalar(emit(x.ir, places.ir), x.dtype), constant(0, x.dtype))
+
+    return shift
+
+
 OWN: dict[str, Callable[..., Scalar]] = {
     "maximum": _picked(ast.Gt, nan_wins=True),
     "minimum": _picked(ast.Lt, nan_wins=True),
@@ -154,4 +171,6 @@ OWN: dict[str, Callable[..., Scalar]] = {
     "mod": lambda p, x, y: divided(p, x, y)[1],
     "integer_power": _integer_power,
     "logaddexp": _logaddexp,
+    "left_shift": _shifted(to_left=True),
+    "right_shift": _shifted(to_left=False),
 }

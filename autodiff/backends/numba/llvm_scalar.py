@@ -114,13 +114,15 @@ class ScalarPrinter:
             return Scalar(self.b.fdiv(x.ir, y.ir), x.dtype)
         if isinstance(op, ast.FloorDiv) and x.dtype != BOOL:
             return divided(self, x, y)[0]
-        if type(op) in LOGIC and x.dtype == BOOL:
-            return Scalar(getattr(self.b, LOGIC[type(op)])(x.ir, y.ir), BOOL)
+        if type(op) in LOGIC and not x.is_float:
+            return Scalar(getattr(self.b, LOGIC[type(op)])(x.ir, y.ir), x.dtype)
         raise NoKernel(f"no native code for {type(op).__name__} of {x.dtype}")
 
     def _unary(self, op: ast.unaryop, x: Scalar) -> Scalar:
         if isinstance(op, ast.Not) and x.dtype == BOOL:
             return Scalar(self.b.not_(x.ir), BOOL)
+        if isinstance(op, ast.Invert) and x.dtype != BOOL and not x.is_float:
+            return Scalar(self.b.not_(x.ir), x.dtype)
         if isinstance(op, ast.USub) and x.dtype != BOOL:
             return Scalar(self.b.fneg(x.ir) if x.is_float else self.b.neg(x.ir), x.dtype)
         if isinstance(op, ast.UAdd):

@@ -27,12 +27,13 @@ from autodiff.ir.core import Block, Instr, Literal, Operand, Value
 from autodiff.ir.signature import Sizes
 from autodiff.ops.arithmetic import identity as identity_op
 from autodiff.ops.contraction import Matmul
+from autodiff.ops.extents import Checked
 from autodiff.ops.families import Elementwise, Movement, Reduction, broadcast, reshape
 from autodiff.ops.movement import Pad, Placement, flip, slice_, transpose
 from autodiff.ops.op import Call, Cast
 from autodiff.ops.region import Region
 from autodiff.ops.stack import Blank, Peek, Stack
-from autodiff.ops.window import Bounded, Read, Written
+from autodiff.ops.window import Read, Written
 
 BEFORE = -1  # the "step" in which parameters are computed
 
@@ -198,7 +199,7 @@ class Places:
         elif isinstance(instr.op, Reduction):
             self._join(instr, self.shape(instr.operands[0]))
         elif (
-            isinstance(instr.op, Call | Matmul | Placement | Written | Bounded | Region | Stack | Blank)
+            isinstance(instr.op, Call | Matmul | Placement | Written | Checked | Region | Stack | Blank)
             or instr.op is reshape
         ):
             for operand in instr.operands:

@@ -36,7 +36,7 @@ class RegionSource:
             return self._branch(step)
         if isinstance(step, Locate):
             size = step.size if step.count is None else self.read(step.count)
-            check = "agreed" if step.exact else "located"
+            check = "matched" if step.exact else "located"
             return [f"{step.target} = {check}({self.read(step.index)}, {size}, {step.axis})"]
         name = step.stack.name
         if isinstance(step, Reserve):

@@ -13,9 +13,10 @@ from autodiff.errors import AxisError, ConcretizationError, DTypeError
 from autodiff.ir.build import emitter, literal
 from autodiff.ir.core import Instr, Literal, Operand
 from autodiff.ops.arithmetic import identity, less, sub
+from autodiff.ops.extents import index_of
 from autodiff.ops.families import add, cast, select
 from autodiff.ops.families import reshape as reshape_op
-from autodiff.ops.window import INT, index_of, set_window, window
+from autodiff.ops.window import INT, set_window, window
 
 DEPTH = 6  # instructions, one after the other, that are compared to find that two positions are the same
 

@@ -39,7 +39,7 @@ REFUSED: dict[Any, Callable[..., NoReturn]] = {
         "call it before, on plain arrays; or add a small number: x + eps",
     ),
     **_refuse(
-        "gcd lcm left_shift right_shift bitwise_left_shift bitwise_right_shift bitwise_count packbits unpackbits",
+        "gcd lcm bitwise_count packbits unpackbits",
         "works on integers, which have no derivative",
         "call it before, on plain arrays",
     ),

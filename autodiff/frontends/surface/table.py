@@ -32,8 +32,8 @@ from autodiff.frontends.surface import (
 from autodiff.frontends.surface.common import as_dtype, lift, unsupported, valued
 from autodiff.frontends.surface.refused import REFUSED
 from autodiff.frontends.surface.storage import copied
-from autodiff.ops import arithmetic as ar
-from autodiff.ops.families import Elementwise, logical_and, logical_not
+from autodiff.ir.core import OPERATORS
+from autodiff.ops.families import Elementwise
 from autodiff.ops.op import OPS
 
 UFUNCS: dict[Any, Callable[..., Any]] = {
@@ -41,24 +41,13 @@ UFUNCS: dict[Any, Callable[..., Any]] = {
 }
 
 
-def _on_bools(name: str, op: Callable[..., Any]) -> Callable[..., Any]:
-    """NumPy spells logic on boolean arrays with the bitwise operators."""
-
-    def bitwise(*args: Any) -> Any:
-        if any(lift(a).aval.dtype != np.bool_ for a in args):
-            raise NotDifferentiableError(f"{name} of integers is not supported", "it is for boolean arrays here")
-        return op(*args)
-
-    return bitwise
-
-
 UFUNCS.update(
     {
         np.matmul: products.matmul,
-        np.bitwise_and: _on_bools("bitwise_and", logical_and),
-        np.bitwise_or: _on_bools("bitwise_or", ar.logical_or),
-        np.bitwise_xor: _on_bools("bitwise_xor", ar.logical_xor),
-        np.invert: _on_bools("invert", logical_not),
+        np.bitwise_and: OPERATORS["and"],
+        np.bitwise_or: OPERATORS["or"],
+        np.bitwise_xor: OPERATORS["xor"],
+        np.invert: OPERATORS["invert"],
         **complex_parts.UFUNCS,
         **elementwise.UFUNCS,
         np.vecdot: products.vecdot,
