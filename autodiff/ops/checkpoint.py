@@ -29,6 +29,11 @@ class Checkpoint(Region):
     def infer(self, *avals: ArrayAval, body: Block) -> tuple[ArrayAval, ...]:
         return tuple(r.aval for r in body.results)
 
+    def emitted(self, body: Block, operands: Sequence[Any]) -> list[Any]:
+        """Emit this region around a block; its results."""
+        lift = emitter().lift
+        return list(emitter().emit(self, tuple(map(lift, operands)), {"body": body}))
+
     def wires(self, instr: Instr) -> list[Wire]:
         return [Wire(instr.params["body"], instr.operands, instr.results, {})]
 
@@ -46,13 +51,13 @@ class Checkpoint(Region):
         if not wanted:
             return list(before)
         (block,), read = pulled_once([body], instr.operands, cts, before, wanted, ad)
-        made = dict(zip(wanted, checkpoint(block, read), strict=True))
+        made = dict(zip(wanted, self.emitted(block, read), strict=True))
         return [made.get(k, ct) for k, ct in enumerate(before)]
 
     def push(self, instr: Instr, tangents: list[Any], ad: Workers) -> list[Any]:
         moves = moving(self.reads(instr.params), tangents)
         (block,), read = pushed_once([instr.params["body"]], instr.operands, tangents, moves, ad)
-        made = dict(zip(moves, checkpoint(block, read), strict=True))
+        made = dict(zip(moves, self.emitted(block, read), strict=True))
         return [made.get(k) for k in range(len(instr.results))]
 
     def batch_with(
@@ -62,7 +67,7 @@ class Checkpoint(Region):
         with building([o.aval for o in given], [*(p.hint for p in body.params), "active"][: len(given)]) as b:
             outs, flags = vectorized_in(b, body, batched, ad)
             block = b.block(outs)
-        return checkpoint(block, given), flags
+        return self.emitted(block, given), flags
 
 
 checkpoint_op = Checkpoint()
@@ -70,5 +75,4 @@ checkpoint_op = Checkpoint()
 
 def checkpoint(body: Block, operands: Sequence[Any]) -> list[Any]:
     """Emit a block whose adjoint computes it again."""
-    lift = emitter().lift
-    return list(emitter().emit(checkpoint_op, tuple(map(lift, operands)), {"body": body}))
+    return checkpoint_op.emitted(body, operands)

@@ -53,7 +53,7 @@ class Apart(Checkpoint):
         self, operands: Sequence[Any], batched: Sequence[bool], params: Any, ad: Workers, active: Any
     ) -> Any:
         body, given = params["body"], [*operands, *present(active)]
-        flags = [*batched, *(True for _ in present(active))]
+        flags = (*batched, *(True for _ in present(active)))
         size = size_of(given, flags)
         wholes = [with_axis(r.aval, size) for r in body.results]
         with building([TRIP, *wholes, *(x.aval for x in given)]) as b:
@@ -87,5 +87,4 @@ def again(operands: Sequence[Any], given: Sequence[ArrayAval]) -> list[Any]:
 
 def apart(body: Block, operands: Sequence[Any]) -> list[Any]:
     """Emit a block (*operands) -> (*results) that is not batched; its results."""
-    lift = emitter().lift
-    return list(emitter().emit(apart_op, tuple(map(lift, operands)), {"body": body}))
+    return apart_op.emitted(body, operands)

@@ -215,3 +215,21 @@ def test_results_of_every_structure():
     value, gradient = ad.value_and_grad(f)(1.9)
     assert value == pytest.approx(f(1.9), rel=1e-14)
     assert gradient == pytest.approx(slope(f, 1.9), rel=1e-8)
+
+
+def test_entries_of_a_batch_that_take_no_part():
+    def growing(y):
+        return y if y > 10.0 else np.sin(growing(y * 1.7)) * y
+
+    def f(x):
+        total = x
+        for k in range(12):
+            if x > 0.1 * k:
+                total += growing(x - 0.1 * k + 1e-3)
+        return total
+
+    x = np.array([-1.0, 0.35, 0.7, 3.0])
+    value, gradient = ad.vmap(ad.value_and_grad(f))(x)
+    np.testing.assert_allclose(value, [f(v) for v in x], rtol=1e-13)
+    np.testing.assert_allclose(gradient, [ad.grad(f)(v) for v in x], rtol=1e-12)
+    np.testing.assert_allclose(gradient, [slope(f, v, 1e-7) for v in x], rtol=1e-5)
