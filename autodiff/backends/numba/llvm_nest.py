@@ -172,7 +172,7 @@ class NestPrinter:
             return
         f, b = self.f, self.b
         low, high, clear = start, stop, None
-        for guard in guards:
+        for guard in sorted(guards, key=_expected, reverse=True):  # what is left of the range has to be known first
             first, size = b.neg(f.size(guard.index.start)), f.size(guard.size)
             beyond = b.add(first, size)
             if _expected(guard):
