@@ -4,14 +4,15 @@ LLVM's vectoriser has to find out what is known here: that no two buffers meet, 
 accesses move along with the loop. With the passes before and after it that takes 30 to 60 ms a nest; written as vectors
 from the start, a loop needs none of them (`native.compiled`).
 
-The loop comes twice: for whole vectors, and under a mask for the trips that are left. Where the CPU has masks in every
-instruction (AVX-512), a long body comes once, under the mask. Every element is thus computed by the same instructions,
+The loop comes twice: for whole vectors, and under a mask for the trips that are left, or for those where guards change
+(`llvm_segments.py`). Where the CPU has masks in every instruction (AVX-512), a long body without guards comes once,
+under the mask. Every element is thus computed by the same instructions,
 wherever it lies. A loop that cannot be written so (`llvm_lanes.py`) is written for single numbers and left to LLVM.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +23,12 @@ from autodiff.backends.numba.formula_code import vector_bytes
 from autodiff.backends.numba.llvm_function import WORD, memory_type
 from autodiff.backends.numba.llvm_lanes import moves, place_of, weight
 from autodiff.backends.numba.llvm_number import BOOL, Scalar, constant, spread
+from autodiff.backends.numba.llvm_segments import Seam, Segments, seam_of
 from autodiff.backends.numba.nest import (
     Access,
     Accumulate,
     Constant,
+    Guard,
     Guarded,
     Index,
     Source,
@@ -49,29 +52,59 @@ class VectorLoop:
         self.lanes, self.inner = nest.lanes, nest.rank - 1
         self.masked = masked or (weight(nest.nest) > LONG and vector_bytes() == 64)
         self.fixed: dict[Any, Any] = {}
+        self.segments = nest.segments if nest.segments is not None and nest.segments.needed and not masked else None
+        self.chosen: dict[Seam, ir.Value] = {}  # in a segment: where seams along this loop are read from
         self.loops = [*nest.loops, WORD(0)]
 
     def emit(self, start: ir.Value, stop: ir.Value) -> None:
-        f, b = self.f, self.b
+        b = self.b
         with b.if_then(b.icmp_signed("<", start, stop)):
-            before, self.first = b.block, b.append_basic_block("vectors")
-            b.branch(self.first)
-            b.position_at_end(self.first)
+            before, first = b.block, b.append_basic_block("vectors")
+            b.branch(first)
+            b.position_at_end(first)
             self.ahead = ir.IRBuilder(before)
             self.ahead.position_before(before.terminator)
-            left = start if self.masked else self._whole(start, stop)
-            with f.loop(left, stop, self.lanes) as i:
-                rest = spread(b, Scalar(b.sub(stop, i), PLACE), self.lanes)
-                self._trip(i, b.icmp_signed(">", rest.ir, _numbers(self.lanes)))
+            if self.segments is not None:
+                self._in_segments(self.segments, start, stop)
+            else:
+                self._under_mask(start if self.masked else self._whole(start, stop), stop)
+
+    def _in_segments(self, segments: Segments, start: ir.Value, stop: ir.Value) -> None:
+        """The segments in this range, and between them what is left."""
+        f, b, done = self.f, self.b, self.f.slot(PLACE)
+        b.store(start, done)
+        with f.loop(WORD(0), b.add(segments.count, WORD(1))) as number:
+            first, last = segments.bounds(b, number)
+            first = f.smaller(f.larger(first, b.load(done)), stop)
+            length = f.larger(b.sub(f.smaller(last, stop), first), WORD(0))
+            last = b.add(first, b.and_(length, WORD(-self.lanes)))
+            self._under_mask(b.load(done), first)
+            known = dict(f.assumed)
+            f.assumed.update(segments.known)
+            self.chosen = self._choose(first)
+            self._single(self._whole(first, last), last)
+            f.assumed, self.chosen = known, {}
+            b.store(last, done)
+
+    def _under_mask(self, start: ir.Value, stop: ir.Value) -> None:
+        with self.f.loop(start, stop, self.lanes) as i:
+            rest = spread(self.b, Scalar(self.b.sub(stop, i), PLACE), self.lanes)
+            self._trip(i, self.b.icmp_signed(">", rest.ir, _numbers(self.lanes)))
+
+    def _single(self, start: ir.Value, stop: ir.Value) -> None:
+        """The whole vectors that are left."""
+        if self.nest.copies > 1:
+            with self.f.loop(start, stop, self.lanes) as i:
+                self._trip(i, None)
 
     def _whole(self, start: ir.Value, stop: ir.Value) -> ir.Value:
         """The loop over whole vectors; where it ends."""
-        copies = self.nest.copies
+        b, copies = self.b, self.nest.copies
         step = self.lanes * copies
-        end = self.ahead.add(start, self.ahead.and_(self.ahead.sub(stop, start), WORD(-step)))
+        end = b.add(start, b.and_(b.sub(stop, start), WORD(-step)))
         with self.f.loop(start, end, step) as i:
             for k in range(copies):
-                self._trip(self.b.add(i, WORD(k * self.lanes)) if k else i, None, k)
+                self._trip(b.add(i, WORD(k * self.lanes)) if k else i, None, k)
         return end
 
     def _trip(self, i: ir.Value, mask: ir.Value | None, copy: int = 0) -> None:
@@ -89,6 +122,9 @@ class VectorLoop:
             self._accumulate(self.nest.accumulators[id(item)], self._read(item.value))
 
     def _statement(self, item: Statement) -> Scalar:
+        seam = seam_of(item)
+        if seam is not None:
+            return self._joined(seam)
         operands = tuple(map(self._read, item.operands))
         if any(o.lanes for o in operands):
             return self.nest.computed(item, tuple(map(self._spread, operands)))
@@ -146,10 +182,7 @@ class VectorLoop:
         """What lies in memory; `missing` in the lanes that are not read."""
         b, size = self.b, INT32(access.buffer.dtype.itemsize)
         if moves(access, self.inner) == 1:
-            pointer, kind = self._pointer(access)
-            if mask is None:
-                return b.load(pointer, align=access.buffer.dtype.itemsize)
-            return b.call(self._masked("load", kind), [pointer, size, mask, missing])
+            return self._beside(self._base(access), access.buffer.dtype, mask, missing)
         first, step, steps = self._ahead((self._key(access), "steps"), lambda: self._steps(access))
         here = spread(b, Scalar(b.add(first, b.mul(self.i, step)), PLACE), self.lanes)
         kind = ir.VectorType(memory_type(access.buffer.dtype), self.lanes)
@@ -164,9 +197,20 @@ class VectorLoop:
         step = b.sub(second, first)
         return first, step, b.mul(spread(b, Scalar(step, PLACE), self.lanes).ir, _numbers(self.lanes))
 
-    def _pointer(self, access: Access) -> tuple[ir.Value, ir.Type]:
-        base = self._ahead((self._key(access), "base"), lambda: self.f.address(access, self.loops))
-        kind = ir.VectorType(memory_type(access.buffer.dtype), self.lanes)
+    def _beside(self, base: ir.Value, dtype: np.dtype, mask: ir.Value | None, missing: ir.Value) -> ir.Value:
+        """Elements that lie side by side; `missing` in the lanes that are not read."""
+        pointer, kind = self._pointer(base, dtype)
+        if mask is None:
+            return self.b.load(pointer, align=dtype.itemsize)
+        return self.b.call(self._masked("load", kind), [pointer, INT32(dtype.itemsize), mask, missing])
+
+    def _base(self, access: Access) -> ir.Value:
+        """Where the element at position 0 of the loop lies."""
+        found: ir.Value = self._ahead((self._key(access), "base"), lambda: self.f.address(access, self.loops))
+        return found
+
+    def _pointer(self, base: ir.Value, dtype: np.dtype) -> tuple[ir.Value, ir.Type]:
+        kind = ir.VectorType(memory_type(dtype), self.lanes)
         return self.b.bitcast(self.b.gep(base, [self.i]), kind.as_pointer()), kind
 
     def _key(self, access: Access) -> tuple[Any, ...]:
@@ -181,7 +225,7 @@ class VectorLoop:
         return self.b.zext(self._spread(x).ir, ir.VectorType(BYTE, self.lanes))
 
     def _write(self, access: Access, value: Scalar) -> None:
-        pointer, kind = self._pointer(access)
+        pointer, kind = self._pointer(self._base(access), access.buffer.dtype)
         stored, size = self._in_memory(value), access.buffer.dtype.itemsize
         if self.mask is None:
             self.b.store(stored, pointer, align=size)
@@ -222,15 +266,72 @@ class VectorLoop:
         self.found[guarded] = found
         return found
 
+    def _joined(self, seam: Seam) -> Scalar:
+        """One side of a seam or the other."""
+        assumed = self.f.assumed
+        if not all(assumed.get(g, True) for g in seam.common):
+            return constant(seam.zero.value, seam.zero.dtype)
+        if seam.guard in assumed:
+            side = seam.one if assumed[seam.guard] else seam.other
+            return self._read(Guarded(side, seam.common, seam.zero) if seam.common else side)
+        if seam not in self.found:
+            self.found[seam] = Scalar(self._from_sides(seam), seam.one.buffer.dtype)
+        return self.found[seam]
+
+    def _from_sides(self, seam: Seam) -> ir.Value:
+        """Read at an address that was chosen ahead of the loop, or in some lanes here and in the others there."""
+        b, mask = self.b, self._all_hold(seam.common, self.mask)
+        missing = self._in_memory(constant(seam.zero.value, seam.zero.dtype))
+        base = self._chosen(seam)
+        if base is not None:
+            return self._beside(base, seam.one.buffer.dtype, mask, missing)
+        there = self._holds(seam.guard.index, seam.guard.size)
+        for access, lanes in ((seam.other, b.not_(there)), (seam.one, there)):
+            missing = self._elements(access, lanes if mask is None else b.and_(lanes, mask), missing)
+        return missing
+
+    def _chosen(self, seam: Seam) -> ir.Value | None:
+        """Where a seam is read from on all trips; None where that changes."""
+        if seam.guard.index.axis == self.inner or not self._is_beside(seam):
+            return self.chosen.get(seam)
+        key = seam, "base"
+        if key not in self.fixed:
+            sides = self._base(seam.one), self._base(seam.other)
+            self._ahead(key, lambda: self._choice(seam.guard, sides, self.loops))
+        return self.fixed[key]
+
+    def _choice(self, guard: Guard, sides: tuple[ir.Value, ir.Value], loops: Sequence[ir.Value]) -> ir.Value:
+        return self.f.b.select(self._is_inside(guard.index, guard.size, loops), *sides)
+
+    def _is_beside(self, seam: Seam) -> bool:
+        return moves(seam.one, self.inner) == moves(seam.other, self.inner) == 1
+
+    def _choose(self, first: ir.Value) -> dict[Seam, ir.Value]:
+        """Where seams along this loop are read from in the segment that begins here."""
+        loops, found = [*self.nest.loops, first], {}
+        for seam in filter(None, map(seam_of, self.nest.nest.body)):
+            if seam.guard.index.axis == self.inner and seam.guard not in self.f.assumed and self._is_beside(seam):
+                found[seam] = self._choice(seam.guard, (self._base(seam.one), self._base(seam.other)), loops)
+        return found
+
+    def _is_inside(self, index: Index, size: str, loops: Sequence[ir.Value]) -> ir.Value:
+        """0 <= position < size; as unsigned numbers, what is below 0 is above any size."""
+        return self.f.b.icmp_unsigned("<", self.f.position(index, loops), self.f.size(size))
+
+    def _all_hold(self, guards: Sequence[Guard], mask: ir.Value | None) -> ir.Value | None:
+        """The lanes of a mask in which guards hold."""
+        for guard in guards:
+            if not self.f.assumed.get(guard, False):
+                one = self._holds(guard.index, guard.size)
+                mask = one if mask is None else self.b.and_(mask, one)
+        return mask
+
     def _holds(self, index: Index, size: str) -> ir.Value:
-        """Where 0 <= position < size; as unsigned numbers, what is below 0 is above any size."""
+        """The lanes in which 0 <= position < size."""
         f, b = self.f, self.b
         if index.axis != self.inner:
             return self._spread(
-                self._ahead(
-                    (index, size),
-                    lambda: Scalar(f.b.icmp_unsigned("<", f.position(index, self.loops), f.size(size)), BOOL),
-                )
+                self._ahead((index, size), lambda: Scalar(self._is_inside(index, size, self.loops), BOOL))
             ).ir
         first = f.position(index, [*self.loops[:-1], self.i])
         place = spread(b, Scalar(first, PLACE), self.lanes).ir
