@@ -41,8 +41,9 @@ def rolls(x):
 
 def views_of_rolls(x):
     """Rolls that are read through slices, flips, paddings and other rolls."""
-    y = np.roll(x, 2)
-    return y[1:] + x[:-1], y[::-1] * x, y[::2] - x[::2], np.pad(y, 2) + np.pad(x, 2), np.roll(y * x, -1)
+    y, z = np.roll(x, 2), np.roll(x, 1)
+    strided = z[::2] * x[::2], z[::-2] - x[::-2], np.roll(x, -1)[1::3] + x[1::3]
+    return *strided, y[1:] + x[:-1], y[::-1] * x, y[::2] - x[::2], np.pad(y, 2) + np.pad(x, 2), np.roll(y * x, -1)
 
 
 def joins(x):

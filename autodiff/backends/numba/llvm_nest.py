@@ -18,7 +18,14 @@ import numpy as np
 from autodiff.backends.numba.llvm_function import WORD, WORDS, FunctionPrinter, memory_type
 from autodiff.backends.numba.llvm_lanes import copies_of, lanes_of
 from autodiff.backends.numba.llvm_scalar import BOOL, TYPES, Scalar, constant, spread
-from autodiff.backends.numba.llvm_segments import Segments, assumptions, guards_by_loop, holds_widely, inner_part, span
+from autodiff.backends.numba.llvm_segments import (
+    assumptions,
+    guards_by_loop,
+    holds_widely,
+    inner_part,
+    segments_of,
+    span,
+)
 from autodiff.backends.numba.llvm_vector import VectorLoop, halves
 from autodiff.backends.numba.nest import Access, Accumulate, LoopNest, Statement, Store
 from autodiff.backends.numba.outline import Outline, many, outline
@@ -103,7 +110,7 @@ class NestPrinter:
         found = [s for s in nest.body if isinstance(s, Accumulate)]
         self.accumulators = {id(s): Accumulator(f, s, self.rank, self.lanes, self.copies) for s in found}
         self.guards = guards_by_loop(nest, seams=self.lanes > 0) if self.strips is None else {}
-        self.segments = Segments(nest, self.lanes) if self.lanes else None
+        self.segments = segments_of(nest, self.lanes) if self.lanes and self.strips is None else None
         self.bordered = False  # in a border of an outer loop: inner ones are not worth cutting
 
     def emit_once(self) -> None:
@@ -115,7 +122,7 @@ class NestPrinter:
 
     def emit(self, blocks: Blocks) -> None:
         """The blocks of the outermost loop."""
-        if self.segments is not None and self.segments.needed:
+        if self.segments is not None:
             self.segments.emit(self.f)
         trips = self.f.size(self.nest.domain[0])
         whole = [a for a in self.accumulators.values() if a.depth == 0]

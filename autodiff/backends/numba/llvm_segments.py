@@ -110,18 +110,15 @@ def assumptions(guards: Iterable[Guard]) -> dict[Guard, bool]:
 
 
 class Segments:
-    """The segments of a nest's innermost axis: pairs of words, the last of which is empty and at the end."""
+    """The segments of a nest's innermost axis: pairs of words, the last of which is empty and at the end.
 
-    def __init__(self, nest: LoopNest, lanes: int) -> None:
-        axis, self.lanes = len(nest.domain) - 1, lanes
-        self.size = nest.domain[-1]
-        self.guards = guards_by_loop(nest, True).get(axis, [])
-        seams = [seam.guard for seam in map(seam_of, nest.body) if seam is not None]
-        self.seams = [g for g in dict.fromkeys(seams) if g.index.axis == axis and abs(g.index.step) == 1]
-        self.known = assumptions([*self.guards, *(g for g in self.seams if not holds_widely(g))])
-        single = [g for g in self.guards if not holds_widely(g)]
-        self.cutting = list(dict.fromkeys((*self.seams, *single)))
-        self.needed = bool(self.guards or self.seams) and len(self.cutting) * 2 <= MOST_CUTS
+    `known` is what holds of guards in all of them. At the places where those of `cutting` change they are cut.
+    """
+
+    def __init__(self, size: str, lanes: int, guards: list[Guard], sides: list[Guard]) -> None:
+        self.size, self.lanes, self.guards = size, lanes, guards
+        self.cutting = list(dict.fromkeys((*sides, *(g for g in guards if not holds_widely(g)))))
+        self.known = assumptions([*guards, *(g for g in sides if not holds_widely(g))])
 
     def emit(self, f: FunctionPrinter) -> None:
         """Find the segments; they do not depend on the loops around."""
@@ -150,6 +147,16 @@ class Segments:
         """Where a segment begins and ends."""
         first, last = (b.load(b.gep(self.table, [b.add(b.shl(number, WORD(1)), WORD(k))])) for k in (0, 1))
         return first, last
+
+
+def segments_of(nest: LoopNest, lanes: int) -> Segments | None:
+    """The segments of a nest, where there are guards along its innermost axis and not too many."""
+    axis = len(nest.domain) - 1
+    guards = guards_by_loop(nest, seams=True).get(axis, [])
+    seams = [seam.guard for seam in map(seam_of, nest.body) if seam is not None]
+    sides = [g for g in seams if g.index.axis == axis and abs(g.index.step) == 1]
+    found = Segments(nest.domain[-1], lanes, guards, sides)
+    return found if (guards or found.cutting) and 2 * len(found.cutting) <= MOST_CUTS else None
 
 
 def _sorted(f: FunctionPrinter, numbers: list[ir.Value]) -> list[ir.Value]:
