@@ -63,8 +63,10 @@ def buffers_of(step: Step) -> list[Buffer]:
 def _loose(step: Step) -> list[Buffer]:
     """Memory that is touched outside of loop nests: single elements that are read, arrays that change places."""
     found = [unguarded(s) for s in loose(step) if s is not None]
-    swapped = [b for pair in step.swaps for b in pair] if isinstance(step, Cycle) else []
-    return [*(s.buffer for s in found if isinstance(s, Access)), *swapped]
+    moved: list[Buffer] = []
+    if isinstance(step, Cycle):
+        moved = [*(b for pair in step.swaps for b in pair), *(b for k in step.kept for b in (k.held, k.made, k.items))]
+    return [*(s.buffer for s in found if isinstance(s, Access)), *moved]
 
 
 def loose(step: Step) -> list[Source | None]:

@@ -222,7 +222,7 @@ class Elements:
         return moves(seam.one, self.inner) == moves(seam.other, self.inner) == 1
 
     def _choose(self, first: ir.Value) -> dict[Seam, ir.Value]:
-        """Where seams along this loop are read from in the segment that begins here: those at whose guards it was cut."""
+        """Where seams along this loop are read from in the segment that begins here."""
         loops, found = [*self.nest.loops, first], {}
         for seam in filter(None, map(seam_of, self.nest.nest.body)):
             if seam.guard.index.axis == self.inner and seam.guard not in self.f.assumed and self._is_beside(seam):
