@@ -16,9 +16,9 @@ def stencil(x, scale=0.1):
     return np.sum((x + scale * (np.roll(x, 1, 0) + np.roll(x, -1, 1) - 2.0 * x)) ** 3)
 
 
-def adjoint(f):
+def adjoint(f, *args):
     g = ad.grad(f)
-    g(X)
+    g(X, *args)
     return g._last.program
 
 
@@ -30,7 +30,8 @@ def test_every_bit_stays(scale):
         np.testing.assert_array_equal(a, b)
 
 
-def test_the_adjoint_of_a_stencil_is_one_nest():
-    made, _, signature = adjoint(stencil).generalized()
+@pytest.mark.parametrize("args", [(), (0.1,)], ids=["number", "argument"])
+def test_the_adjoint_of_a_stencil_is_one_nest(args):
+    made, _, signature = adjoint(stencil, *args).generalized()
     nests = [s for s in plan_kernel(made, signature.sizes).steps if isinstance(s, LoopNest) and len(s.domain) == 2]
     assert len(nests) <= 2
