@@ -93,8 +93,9 @@ def test_gradients():
         check(lambda x: tuple(ad.grad(lambda x, k=k: np.sum(rolls(x)[k] * x * x))(x) for k in range(4)), x)
 
 
-def test_reductions_over_segments():
-    x = whole_numbers(9001)
+@pytest.mark.parametrize("n", [9001, 40_001])  # in chunks, and in blocks
+def test_reductions_over_segments(n):
+    x = whole_numbers(n)
     check(lambda x: (np.sum(np.roll(x, 4000) * x), np.max(np.roll(x, -3) - x), np.min(x + np.roll(x, 5000))), x)
 
 
