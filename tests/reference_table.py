@@ -80,6 +80,7 @@ def _parameter(function: Callable[..., Any], *orders: int) -> Callable[..., Any]
 ELEMENTWISE: dict[str, Callable[..., Any]] = {
     # arithmetic
     "add": lambda x, y: x + y,
+    "joined": lambda x, y: x + y,
     "sub": lambda x, y: x - y,
     "mul": lambda x, y: x * y,
     "div": lambda x, y: x / y,

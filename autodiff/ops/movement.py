@@ -1,4 +1,4 @@
-"""Ops that move elements: transpose, slice, flip, pad, concatenate.
+"""Ops that move elements: transpose, slice, flip, roll, pad, concatenate.
 
 `slice` and `pad` are each other's transposes; `pad` may put zeros between elements
 (`interior`), which is what the transpose of a strided slice needs.
@@ -16,7 +16,7 @@ from autodiff.ir.aval import ArrayAval, Shape
 from autodiff.ir.dims import Dims, DimShape
 from autodiff.ops.batching import along
 from autodiff.ops.checks import check_at_least, check_axes, check_lengths, check_permutation
-from autodiff.ops.families import Movement, along_axes, zeros_like
+from autodiff.ops.families import Elementwise, Movement, along_axes, zeros_like
 from autodiff.ops.op import NAMES, Active, Arrays, BadExample, Batched, Example, Op, applied
 from autodiff.ops.promotion import Types, common_types
 from autodiff.records import record
@@ -64,6 +64,28 @@ flip = Movement(
         Example(((0, 2),), {"axes": (0,)}),
     ),
     errors=along_axes("axes"),
+)
+
+
+def _roll_shape(x: Shape, *, shift: int, axis: int) -> Shape:
+    check_axes("roll", x, (axis,))
+    return x
+
+
+roll = Movement(
+    "roll",
+    lambda x, *, shift, axis: np.roll(x, shift, axis),
+    _roll_shape,
+    lambda ct, x, *, shift, axis: roll(ct, shift=-shift, axis=axis),
+    lambda d, x, result, *, shift, axis: x,
+    lambda n, *, shift, axis: {"shift": shift, "axis": axis + 1},
+    examples=(
+        Example(((4,),), {"shift": 1, "axis": 0}),
+        Example(((2, 3),), {"shift": -1, "axis": 1}),
+        Example(((24, 10),), {"shift": 3, "axis": 0}),
+        Example(((0, 2),), {"shift": 1, "axis": 0}),
+    ),
+    errors=(BadExample(((2, 3),), {"shift": 1, "axis": 2}, AxisError, ("axis 2", "(2, 3)")),),
 )
 
 
@@ -279,3 +301,5 @@ class Concatenate(Placement):
 pad = Pad()
 part = Pad("part", neutral=True)  # of an array that is the sum of its parts
 concatenate = Concatenate()
+# The sum of two arrays of which everywhere one or the other is a part, in the sense above: kernels read only that one.
+joined = Elementwise("joined", np.add, "({0} + {1})", (lambda z, x, y: 1.0, lambda z, x, y: 1.0))

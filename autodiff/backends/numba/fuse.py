@@ -14,6 +14,7 @@ import numpy as np
 from autodiff.backends.numba.arrange import arrange
 from autodiff.backends.numba.fuse_regions import share_stacks, steps_of
 from autodiff.backends.numba.in_place import in_place
+from autodiff.backends.numba.kept_states import keep_states
 from autodiff.backends.numba.lives import roots_of
 from autodiff.backends.numba.nest import (
     Access,
@@ -322,6 +323,7 @@ def fuse(block: Block, sizes: Sizes, reserved: tuple[str, ...] = ()) -> KernelPl
     plan = in_place(without_copies(KernelPlan(params, fuser.allocated, steps, results, tuple(sizes.values))))
     roots = roots_of(plan)
     side_by_side(plan, lambda buffer: roots.get(buffer, buffer), names.fresh)
+    keep_states(plan, names.fresh)
     return plan
 
 

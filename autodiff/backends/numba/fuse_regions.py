@@ -194,8 +194,8 @@ def _cycle(fuser: Fuser, instr: Instr) -> list[Step]:
             given[param] = fuser.memory[operand]
         elif param.aval.shape:
             given[param] = out = fuser.memory[result]
-            base = fuser.places.resolve(operand)[0]
-            if not (isinstance(fuser.producers.get(base), Blank)):
+            made = fuser.producers.get(fuser.places.resolve(operand)[0])
+            if made is None or not isinstance(made.op, Blank):
                 before.append(fuser.copy(operand, Access(out, tuple(map(Index, range(len(out.shape)))))))
         else:
             name = fuser.names.fresh(param.hint or "state")

@@ -1,8 +1,8 @@
-"""When the memory of a plan is in use: whose it is, and from which step to which."""
+"""When the memory of a plan is in use: whose it is, by which steps, and which parts of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from autodiff.backends.numba.nest import (
     Access,
@@ -12,6 +12,7 @@ from autodiff.backends.numba.nest import (
     Branch,
     Buffer,
     Cycle,
+    Index,
     KernelPlan,
     Locate,
     LoopNest,
@@ -19,9 +20,11 @@ from autodiff.backends.numba.nest import (
     Reserve,
     Source,
     Step,
+    Store,
     accesses,
     every_step,
     inner_steps,
+    sources,
     unguarded,
 )
 
@@ -51,7 +54,7 @@ def buffers_of(step: Step) -> list[Buffer]:
         return list(dict.fromkeys((*(b for b, _ in step.operands), *step.outs, *step.work)))
     if not isinstance(step, LoopNest):
         inner = [b for steps in inner_steps(step) for s in steps for b in buffers_of(s)]
-        return list(dict.fromkeys([*inner, *(b for b in _loose(step) if b.shape and not b.stack)]))
+        return list(dict.fromkeys([*inner, *(b for b in loose_buffers(step) if b.shape and not b.stack)]))
     found: dict[Buffer, None] = {}
     for item in step.body:
         found.update({a.buffer: None for a in accesses(item) if a.buffer.shape})
@@ -60,11 +63,13 @@ def buffers_of(step: Step) -> list[Buffer]:
     return [b for b in found if not b.stack]
 
 
-def _loose(step: Step) -> list[Buffer]:
+def loose_buffers(step: Step) -> list[Buffer]:
     """Memory that is touched outside of loop nests: single elements that are read, arrays that change places."""
     found = [unguarded(s) for s in loose(step) if s is not None]
-    swapped = [b for pair in step.swaps for b in pair] if isinstance(step, Cycle) else []
-    return [*(s.buffer for s in found if isinstance(s, Access)), *swapped]
+    moved: list[Buffer] = []
+    if isinstance(step, Cycle):
+        moved = [*(b for pair in step.swaps for b in pair), *(b for k in step.kept for b in (k.held, k.made, k.items))]
+    return [*(s.buffer for s in found if isinstance(s, Access)), *moved]
 
 
 def loose(step: Step) -> list[Source | None]:
@@ -78,3 +83,29 @@ def loose(step: Step) -> list[Source | None]:
     if isinstance(step, Reserve):
         return [step.at]
     return [step.count] if isinstance(step, Begin) else []
+
+
+# ---- nests -------------------------------------------------------------------------------------------
+
+
+def whole_of(nest: LoopNest) -> tuple[Index, ...]:
+    """The index of the element that a trip is about."""
+    return tuple(map(Index, range(len(nest.domain))))
+
+
+def reads_of(nest: LoopNest) -> Iterator[Access]:
+    """What a nest reads, under guards or not."""
+    for item in nest.body:
+        for source in map(unguarded, sources(item)):
+            if isinstance(source, Access):
+                yield source
+
+
+def writes_of(nest: LoopNest) -> Iterator[tuple[Buffer, bool]]:
+    """What a nest writes, and whether it writes all of it."""
+    whole = whole_of(nest)
+    for item in nest.body:
+        if isinstance(item, Accumulate):
+            yield item.buffer, False
+        elif isinstance(item, Store):
+            yield item.target.buffer, item.target.index == whole and item.target.buffer.shape == nest.domain

@@ -22,8 +22,9 @@ from autodiff.backends.numba.llvm_calls import asks_host, emit_call, is_straight
 from autodiff.backends.numba.llvm_function import WORD, WORDS, FunctionPrinter, memory_type
 from autodiff.backends.numba.llvm_lanes import is_vector
 from autodiff.backends.numba.llvm_loops import count
+from autodiff.backends.numba.llvm_moving import exchanged, in_items
 from autodiff.backends.numba.llvm_nest import NestPrinter
-from autodiff.backends.numba.llvm_regions import emit_branch, emit_cycle, emit_locate, exchanged
+from autodiff.backends.numba.llvm_regions import emit_branch, emit_cycle, emit_locate
 from autodiff.backends.numba.llvm_scalar import constant
 from autodiff.backends.numba.llvm_stack import Stacks, wrapped
 from autodiff.backends.numba.llvm_step import StepPrinter, poll
@@ -100,7 +101,7 @@ class KernelPrinter:
         hosted = any(map(asks_host, steps))
         self.words = Words(f, plan, self.roots, hosted)
         self.words.stacks = Stacks(f, f.body.args[1]) if stacked else None
-        self.words.moving = {b for s in steps if isinstance(s, Cycle) for pair in s.swaps for b in pair}
+        self.words.moving = {b for s in steps if isinstance(s, Cycle) for b in s.moving}
         self._steps(plan.steps)
         for buffer, place in zip([b for b in plan.results if not b.shape], self.words.results, strict=True):
             pointer = f.b.inttoptr(self.words.word(place, f.b), memory_type(buffer.dtype).as_pointer())
@@ -147,8 +148,9 @@ class KernelPrinter:
 
     def _region(self, step: Cycle | Branch | Reserve | Begin | Locate) -> None:
         if isinstance(step, Cycle):
-            with exchanged(self.f, step.swaps, self.words.address) as exchange:
-                emit_cycle(self.f, step, self._steps, exchange)
+            f, word_of = self.f, self.words.address
+            with exchanged(f, step.swaps, word_of) as exchange, in_items(f, step, word_of) as move:
+                emit_cycle(f, step, self._steps, [exchange, move])
         elif isinstance(step, Branch):
             emit_branch(self.f, step, self._steps)
         elif isinstance(step, Locate):

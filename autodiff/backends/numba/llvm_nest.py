@@ -18,8 +18,16 @@ import numpy as np
 from autodiff.backends.numba.llvm_function import WORD, WORDS, FunctionPrinter, memory_type
 from autodiff.backends.numba.llvm_lanes import copies_of, lanes_of
 from autodiff.backends.numba.llvm_scalar import BOOL, TYPES, Scalar, constant, spread
+from autodiff.backends.numba.llvm_segments import (
+    assumptions,
+    guards_by_loop,
+    holds_widely,
+    inner_part,
+    segments_of,
+    span,
+)
 from autodiff.backends.numba.llvm_vector import VectorLoop, halves
-from autodiff.backends.numba.nest import Access, Accumulate, Guard, Guarded, LoopNest, Statement, Store, sources
+from autodiff.backends.numba.nest import Access, Accumulate, LoopNest, Statement, Store
 from autodiff.backends.numba.outline import Outline, many, outline
 from autodiff.backends.numba.source import CHUNK
 from autodiff.backends.numba.strips import COUNT, FIRST, OUTER, Strips, strips
@@ -89,22 +97,6 @@ def memory_reductions(nest: LoopNest) -> list[Accumulate]:
     return [s for s in nest.body if isinstance(s, Accumulate) and s.depth(len(nest.domain)) == -1]
 
 
-def guards_by_loop(nest: LoopNest) -> dict[int, list[Guard]]:
-    """The guards of a nest, each once, by the loop that they are about."""
-    found: dict[int, dict[Guard, None]] = {}
-    for item in nest.body:
-        for source in sources(item):
-            for guard in source.guards if isinstance(source, Guarded) else ():
-                if guard.index.axis is not None and guard.index.step == 1:
-                    found.setdefault(guard.index.axis, {})[guard] = None
-    return {axis: list(guards) for axis, guards in found.items()}
-
-
-def _expected(guard: Guard) -> bool:
-    """Whether a guard holds nearly everywhere."""
-    return guard.size != "1"
-
-
 class NestPrinter:
     """Emits one loop nest."""
 
@@ -117,7 +109,8 @@ class NestPrinter:
         self.copies = copies_of(nest) if self.lanes else 1
         found = [s for s in nest.body if isinstance(s, Accumulate)]
         self.accumulators = {id(s): Accumulator(f, s, self.rank, self.lanes, self.copies) for s in found}
-        self.guards = guards_by_loop(nest) if self.strips is None else {}
+        self.guards = guards_by_loop(nest, seams=self.lanes > 0) if self.strips is None else {}
+        self.segments = segments_of(nest, self.lanes) if self.lanes and self.strips is None else None
         self.bordered = False  # in a border of an outer loop: inner ones are not worth cutting
 
     def emit_once(self) -> None:
@@ -129,6 +122,8 @@ class NestPrinter:
 
     def emit(self, blocks: Blocks) -> None:
         """The blocks of the outermost loop."""
+        if self.segments is not None:
+            self.segments.emit(self.f)
         trips = self.f.size(self.nest.domain[0])
         whole = [a for a in self.accumulators.values() if a.depth == 0]
         if not whole:
@@ -171,19 +166,16 @@ class NestPrinter:
             yield start, stop
             return
         f, b = self.f, self.b
-        low, high, clear = start, stop, None
+        low, high = inner_part(f, guards, start, stop)
+        good = b.icmp_signed("<", low, high)
         for guard in guards:
-            first, size = b.neg(f.size(guard.index.start)), f.size(guard.size)
-            beyond = b.add(first, size)
-            if _expected(guard):
-                low, high = f.larger(low, first), f.smaller(high, beyond)
-                continue
-            outside = b.or_(b.icmp_signed("<=", high, first), b.icmp_signed(">=", low, beyond))
-            clear = outside if clear is None else b.and_(clear, outside)
-        good = b.icmp_signed("<", low, high) if clear is None else b.and_(clear, b.icmp_signed("<", low, high))
+            if not holds_widely(guard):
+                first, beyond = span(f, guard)
+                outside = b.or_(b.icmp_signed("<=", high, first), b.icmp_signed(">=", low, beyond))
+                good = b.and_(good, outside)
         low, high = b.select(good, low, start), b.select(good, high, start)
         known = dict(f.assumed)
-        f.assumed.update({g: _expected(g) for g in guards})
+        f.assumed.update(assumptions(guards))
         yield low, high
         f.assumed = known
         self.bordered = True
@@ -226,18 +218,22 @@ class NestPrinter:
         if self.strips is not None:
             self._by_strips(self.strips, start, stop)
         else:
-            for begin, end in self._parts(self.rank - 1, start, stop):
-                if self.lanes:
-                    VectorLoop(self, masked=self.bordered).emit(begin, end)
-                    continue
-                with self.f.loop(begin, end) as i:
-                    self.loops.append(i)
-                    self._loop(self.rank)
-                    self.loops.pop()
+            self._trips(start, stop)
         for a in open_ if self.strips is None else ():
             part = self.f.scalar.cast(self._part(a), a.wide)
             total = combined(self.f, a.op, Scalar(self.b.load(a.total), a.wide), part)
             self.b.store(total.ir, a.total)
+
+    def _trips(self, start: ir.Value, stop: ir.Value) -> None:
+        """The innermost loop in one piece."""
+        if self.lanes:
+            VectorLoop(self, masked=self.bordered).emit(start, stop)
+            return
+        for begin, end in self._parts(self.rank - 1, start, stop):
+            with self.f.loop(begin, end) as i:
+                self.loops.append(i)
+                self._loop(self.rank)
+                self.loops.pop()
 
     def _part(self, a: Accumulator) -> Scalar:
         """What the innermost loop has added up; of vectors always in the same order."""
@@ -293,7 +289,7 @@ class NestPrinter:
         for name in () if many(o) else o.inputs:
             inner.values[name] = Scalar(rest.pop(0), dtypes[name])
         printer = NestPrinter(inner, piece)
-        printer.strips, printer.guards = None, {}  # a piece is not cut again
+        printer.strips, printer.guards, printer.segments = None, {}, None  # a piece is not cut again
         printer.emit(Blocks(WORD(0), WORD(1), inner.size(COUNT), rest))
         if inner.may_refuse:
             f.refusing.add(id(inner.body))

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
-from llvmlite import ir
 
 from autodiff.backends.numba import bounds
 from autodiff.backends.numba.llvm_function import STATUS, WORD, FunctionPrinter, exception_of
 from autodiff.backends.numba.llvm_scalar import TYPES, Scalar
 from autodiff.backends.numba.llvm_step import poll
 from autodiff.backends.numba.native import OWN
-from autodiff.backends.numba.nest import Branch, Buffer, Cell, Cycle, Locate, Step
+from autodiff.backends.numba.nest import Branch, Cell, Cycle, Locate, Step
+
+if TYPE_CHECKING:
+    from llvmlite import ir
 
 POLLED = 1024  # trips between looks for signals: a power of two
 INT = np.dtype(np.int64)
@@ -25,8 +28,8 @@ INT = np.dtype(np.int64)
 Emit = Callable[[Sequence[Step]], None]
 
 
-def emit_cycle(f: FunctionPrinter, cycle: Cycle, emit: Emit, exchange: Callable[[], None]) -> None:
-    """A loop; `emit` emits steps, `exchange` what happens to memory after each trip."""
+def emit_cycle(f: FunctionPrinter, cycle: Cycle, emit: Emit, after: Sequence[Callable[[], None]]) -> None:
+    """A loop; `emit` emits steps, those in `after` what happens to memory after each trip."""
     slots = [f.slot(cell.dtype) for cell in cycle.cells]
     for slot, cell in zip(slots, cycle.cells, strict=True):
         f.b.store(f.read(cell.first, ()).ir, slot)
@@ -36,28 +39,35 @@ def emit_cycle(f: FunctionPrinter, cycle: Cycle, emit: Emit, exchange: Callable[
         with f.loop(WORD(0), trips) as i:
             number = f.b.sub(f.b.sub(trips, i), WORD(1)) if cycle.reverse else i
             f.values[cycle.number] = Scalar(number, INT)
-            _trip(f, cycle, slots, i, emit)
-            exchange()
+            _trip(f, cycle, slots, i, emit, after)
     else:
         with _while(f) as (count, leave):
             _load(f, cycle.cells, slots)
             emit(cycle.test[0])
             leave(f.read(cycle.test[1], ()).ir)
-            _trip(f, cycle, slots, count, emit)
-            exchange()
+            _trip(f, cycle, slots, count, emit, after)
     for slot, cell in zip(slots, cycle.cells, strict=True):
         f.values[cell.result] = Scalar(f.b.load(slot), cell.dtype)
 
 
-def _trip(f: FunctionPrinter, cycle: Cycle, slots: Sequence[ir.Value], count: ir.Value, emit: Emit) -> None:
+def _trip(
+    f: FunctionPrinter,
+    cycle: Cycle,
+    slots: Sequence[ir.Value],
+    count: ir.Value,
+    emit: Emit,
+    after: Sequence[Callable[[], None]],
+) -> None:
     _load(f, cycle.cells, slots)
     emit(cycle.body)
-    after = [f.read(cell.next, ()).ir for cell in cycle.cells]
-    for slot, value in zip(slots, after, strict=True):
+    following = [f.read(cell.next, ()).ir for cell in cycle.cells]
+    for slot, value in zip(slots, following, strict=True):
         f.b.store(value, slot)
     due = f.b.icmp_signed("==", f.b.and_(count, WORD(POLLED - 1)), WORD(POLLED - 1))
     with f.b.if_then(due, likely=False):
         f.check(f.b.call(poll(f.module), []))
+    for move in after:
+        move()
 
 
 def _load(f: FunctionPrinter, cells: Sequence[Cell], slots: Sequence[ir.Value]) -> None:
@@ -115,32 +125,3 @@ def emit_locate(f: FunctionPrinter, step: Locate) -> None:
         exception_of(b, f"{OWN}PyExc_IndexError", bounds.text_of(b, step.text), [given, size])
         b.ret(STATUS(1))
     f.values[step.target] = Scalar(place, INT)
-
-
-@contextmanager
-def exchanged(
-    f: FunctionPrinter, swaps: Sequence[tuple[Buffer, Buffer]], word_of: Callable[[Buffer], ir.Value]
-) -> Iterator[Callable[[], None]]:
-    """Memory that changes places while a loop runs, and is where it was when the loop is over.
-
-    `word_of` gives the address of the word that says where an array is. Yields what emits the exchange.
-    """
-    b = f.b
-    first = [b.load(word_of(held)) for held, _ in swaps]
-
-    def exchange() -> None:
-        for held, made in swaps:
-            one, other = b.load(word_of(held)), b.load(word_of(made))
-            b.store(other, word_of(held))
-            b.store(one, word_of(made))
-
-    yield exchange
-    for (held, made), address in zip(swaps, first, strict=True):
-        now = b.load(word_of(held))
-        with b.if_then(b.icmp_signed("!=", now, address)):
-            byte = ir.IntType(8).as_pointer()
-            size = b.mul(f.size(" * ".join(n for n in held.shape if n != "1") or "1"), WORD(held.dtype.itemsize))
-            copy = f.module.declare_intrinsic("llvm.memcpy", [byte, byte, WORD])
-            b.call(copy, [b.inttoptr(address, byte), b.inttoptr(now, byte), size, ir.IntType(1)(False)])
-            b.store(address, word_of(held))
-            b.store(now, word_of(made))

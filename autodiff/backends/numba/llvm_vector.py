@@ -4,79 +4,95 @@ LLVM's vectoriser has to find out what is known here: that no two buffers meet, 
 accesses move along with the loop. With the passes before and after it that takes 30 to 60 ms a nest; written as vectors
 from the start, a loop needs none of them (`native.compiled`).
 
-The loop comes twice: for whole vectors, and under a mask for the trips that are left. Where the CPU has masks in every
-instruction (AVX-512), a long body comes once, under the mask. Every element is thus computed by the same instructions,
-wherever it lies. A loop that cannot be written so (`llvm_lanes.py`) is written for single numbers and left to LLVM.
+The loop comes twice: for whole vectors, and under a mask for the trips that are left, or for those where guards change
+(`llvm_segments.py`). Where the CPU has masks in every instruction (AVX-512), a long body without guards comes once,
+under the mask. Every element is thus computed by the same instructions, wherever it lies. A loop that cannot be written
+so (`llvm_lanes.py`) is written for single numbers and left to LLVM.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 from llvmlite import ir
 
 from autodiff.backends.numba.formula_code import vector_bytes
-from autodiff.backends.numba.llvm_function import WORD, memory_type
-from autodiff.backends.numba.llvm_lanes import moves, place_of, weight
-from autodiff.backends.numba.llvm_number import BOOL, Scalar, constant, spread
-from autodiff.backends.numba.nest import (
-    Access,
-    Accumulate,
-    Constant,
-    Guarded,
-    Index,
-    Source,
-    Statement,
-    Store,
-)
+from autodiff.backends.numba.llvm_elements import INT32, PLACE, Elements, numbers
+from autodiff.backends.numba.llvm_function import WORD
+from autodiff.backends.numba.llvm_lanes import weight
+from autodiff.backends.numba.llvm_number import BOOL, Scalar, spread
+from autodiff.backends.numba.llvm_segments import Segments, seam_of
+from autodiff.backends.numba.nest import Access, Accumulate, Statement, Store
 
 if TYPE_CHECKING:
     from autodiff.backends.numba.llvm_nest import Accumulator, NestPrinter
 
-BYTE, INT32, DOUBLE = ir.IntType(8), ir.IntType(32), ir.DoubleType()
-PLACE = np.dtype("i8")  # of positions
 LONG = 40  # instructions of a body from which it is written once, where masks cost nothing
 
 
-class VectorLoop:
-    """Emits one run over a range. `fixed` is what does not change in it, computed ahead of the loop."""
+class VectorLoop(Elements):
+    """Emits one run over a range."""
 
     def __init__(self, nest: NestPrinter, masked: bool) -> None:
-        self.nest, self.f, self.b = nest, nest.f, nest.f.b
-        self.lanes, self.inner = nest.lanes, nest.rank - 1
+        super().__init__(nest)
         self.masked = masked or (weight(nest.nest) > LONG and vector_bytes() == 64)
-        self.fixed: dict[Any, Any] = {}
-        self.loops = [*nest.loops, WORD(0)]
+        self.segments = None if masked else nest.segments
 
     def emit(self, start: ir.Value, stop: ir.Value) -> None:
-        f, b = self.f, self.b
+        b = self.b
         with b.if_then(b.icmp_signed("<", start, stop)):
-            before, self.first = b.block, b.append_basic_block("vectors")
-            b.branch(self.first)
-            b.position_at_end(self.first)
-            self.ahead = ir.IRBuilder(before)
-            self.ahead.position_before(before.terminator)
-            left = start if self.masked else self._whole(start, stop)
-            with f.loop(left, stop, self.lanes) as i:
-                rest = spread(b, Scalar(b.sub(stop, i), PLACE), self.lanes)
-                self._trip(i, b.icmp_signed(">", rest.ir, _numbers(self.lanes)))
+            before, first = b.block, b.append_basic_block("vectors")
+            b.branch(first)
+            b.position_at_end(first)
+            ahead = ir.IRBuilder(before)
+            ahead.position_before(before.terminator)
+            self.place(ahead)
+            if self.segments is not None:
+                self._in_segments(self.segments, start, stop)
+            else:
+                self._under_mask(start if self.masked else self._whole(start, stop), stop)
+
+    def _in_segments(self, segments: Segments, start: ir.Value, stop: ir.Value) -> None:
+        """The segments in this range, and between them what is left."""
+        f, b, done = self.f, self.b, self.f.slot(PLACE)
+        b.store(start, done)
+        with f.loop(WORD(0), b.add(segments.count, WORD(1))) as number:
+            first, last = segments.bounds(b, number)
+            first = f.smaller(f.larger(first, b.load(done)), stop)
+            length = f.larger(b.sub(f.smaller(last, stop), first), WORD(0))
+            last = b.add(first, b.and_(length, WORD(-self.lanes)))
+            self._under_mask(b.load(done), first)
+            known = dict(f.assumed)
+            f.assumed.update(segments.known)
+            self.chosen = self._choose(first)
+            self._single(self._whole(first, last), last)
+            f.assumed, self.chosen = known, {}
+            b.store(last, done)
+
+    def _under_mask(self, start: ir.Value, stop: ir.Value) -> None:
+        with self.f.loop(start, stop, self.lanes) as i:
+            rest = spread(self.b, Scalar(self.b.sub(stop, i), PLACE), self.lanes)
+            self._trip(i, self.b.icmp_signed(">", rest.ir, numbers(self.lanes)))
+
+    def _single(self, start: ir.Value, stop: ir.Value) -> None:
+        """The whole vectors that are left."""
+        if self.nest.copies > 1:
+            with self.f.loop(start, stop, self.lanes) as i:
+                self._trip(i, None)
 
     def _whole(self, start: ir.Value, stop: ir.Value) -> ir.Value:
         """The loop over whole vectors; where it ends."""
-        copies = self.nest.copies
+        b, copies = self.b, self.nest.copies
         step = self.lanes * copies
-        end = self.ahead.add(start, self.ahead.and_(self.ahead.sub(stop, start), WORD(-step)))
+        end = b.add(start, b.and_(b.sub(stop, start), WORD(-step)))
         with self.f.loop(start, end, step) as i:
             for k in range(copies):
-                self._trip(self.b.add(i, WORD(k * self.lanes)) if k else i, None, k)
+                self._trip(b.add(i, WORD(k * self.lanes)) if k else i, None, k)
         return end
 
     def _trip(self, i: ir.Value, mask: ir.Value | None, copy: int = 0) -> None:
-        self.i, self.mask, self.copy = i, mask, copy
-        self.found: dict[Any, Scalar] = {}  # what was read and written
+        self.begin(i, mask)
+        self.copy = copy
         for item in self.nest.nest.body:
             self._item(item)
 
@@ -89,153 +105,14 @@ class VectorLoop:
             self._accumulate(self.nest.accumulators[id(item)], self._read(item.value))
 
     def _statement(self, item: Statement) -> Scalar:
+        seam = seam_of(item)
+        if seam is not None:
+            return self._joined(seam)
         operands = tuple(map(self._read, item.operands))
         if any(o.lanes for o in operands):
             return self.nest.computed(item, tuple(map(self._spread, operands)))
         found: Scalar = self._ahead(id(item), lambda: self.nest.computed(item, operands))
         return found
-
-    def _ahead(self, key: Any, make: Any) -> Any:
-        """What is the same on all trips, computed once, before the first."""
-        if key not in self.fixed:
-            with self._before():
-                self.fixed[key] = make()
-        return self.fixed[key]
-
-    @contextmanager
-    def _before(self) -> Iterator[None]:
-        f, here = self.f, self.f.b
-        f.b = f.scalar.b = self.ahead
-        yield
-        f.b = f.scalar.b = here
-
-    def _spread(self, x: Scalar) -> Scalar:
-        """In every lane; what has none is known ahead of the loop."""
-        if x.lanes or isinstance(x.ir, ir.Constant):
-            return spread(self.b, x, self.lanes)
-        found: Scalar = self._ahead((id(x.ir), "lanes"), lambda: spread(self.f.b, x, self.lanes))
-        return found
-
-    # ---- memory ------------------------------------------------------------------------------------
-
-    def _read(self, source: Source) -> Scalar:
-        if isinstance(source, str):
-            return self.f.values[source]
-        if isinstance(source, Constant):
-            return constant(source.value, source.dtype)
-        if isinstance(source, Guarded):
-            return self._guarded(source)
-        return self._load(source, self.mask, None)
-
-    def _load(self, access: Access, mask: ir.Value | None, otherwise: Scalar | None) -> Scalar:
-        key, dtype = self._key(access), access.buffer.dtype
-        if moves(access, self.inner) == 0:
-            one: Scalar = self._ahead((key, "element"), lambda: self.f.load(self.f.address(access, self.loops), dtype))
-            return one
-        if key in self.found and otherwise is None:
-            return self.found[key]
-        value = self._elements(access, mask, self._in_memory(otherwise or constant(0, dtype)))
-        if dtype == BOOL:
-            value = self.b.icmp_unsigned("!=", value, self._in_memory(constant(0, dtype)))
-        found = Scalar(value, dtype)
-        if otherwise is None:
-            self.found[key] = found
-        return found
-
-    def _elements(self, access: Access, mask: ir.Value | None, missing: ir.Value) -> ir.Value:
-        """What lies in memory; `missing` in the lanes that are not read."""
-        b, size = self.b, INT32(access.buffer.dtype.itemsize)
-        if moves(access, self.inner) == 1:
-            pointer, kind = self._pointer(access)
-            if mask is None:
-                return b.load(pointer, align=access.buffer.dtype.itemsize)
-            return b.call(self._masked("load", kind), [pointer, size, mask, missing])
-        first, step, steps = self._ahead((self._key(access), "steps"), lambda: self._steps(access))
-        here = spread(b, Scalar(b.add(first, b.mul(self.i, step)), PLACE), self.lanes)
-        kind = ir.VectorType(memory_type(access.buffer.dtype), self.lanes)
-        places = b.inttoptr(b.add(here.ir, steps), ir.VectorType(kind.element.as_pointer(), self.lanes))
-        every = ir.Constant(ir.VectorType(ir.IntType(1), self.lanes), [1] * self.lanes)
-        return b.call(self._masked("gather", kind), [places, size, mask or every, missing])
-
-    def _steps(self, access: Access) -> tuple[ir.Value, ir.Value, ir.Value]:
-        """Where the first element lies, how far the next one is from there, and the one of each lane; in bytes."""
-        b = self.f.b
-        first, second = (b.ptrtoint(self.f.address(access, [*self.nest.loops, WORD(k)]), WORD) for k in (0, 1))
-        step = b.sub(second, first)
-        return first, step, b.mul(spread(b, Scalar(step, PLACE), self.lanes).ir, _numbers(self.lanes))
-
-    def _pointer(self, access: Access) -> tuple[ir.Value, ir.Type]:
-        base = self._ahead((self._key(access), "base"), lambda: self.f.address(access, self.loops))
-        kind = ir.VectorType(memory_type(access.buffer.dtype), self.lanes)
-        return self.b.bitcast(self.b.gep(base, [self.i]), kind.as_pointer()), kind
-
-    def _key(self, access: Access) -> tuple[Any, ...]:
-        return id(self.f.pointers[access.buffer]), *place_of(access)
-
-    def _in_memory(self, x: Scalar) -> ir.Value:
-        """As a vector in memory: a bool is a byte."""
-        if x.dtype != BOOL:
-            return self._spread(x).ir
-        if isinstance(x.ir, ir.Constant):
-            return self._spread(Scalar(BYTE(int(x.ir.constant)), x.dtype)).ir
-        return self.b.zext(self._spread(x).ir, ir.VectorType(BYTE, self.lanes))
-
-    def _write(self, access: Access, value: Scalar) -> None:
-        pointer, kind = self._pointer(access)
-        stored, size = self._in_memory(value), access.buffer.dtype.itemsize
-        if self.mask is None:
-            self.b.store(stored, pointer, align=size)
-        else:
-            self.b.call(self._masked("store", kind), [stored, pointer, INT32(size), self.mask])
-        self.found[self._key(access)] = value
-
-    def _masked(self, what: str, kind: ir.VectorType) -> ir.Function:
-        """LLVM's load, gather or store of some lanes."""
-        element = kind.element
-        letter = f"i{element.width}" if isinstance(element, ir.IntType) else f"f{64 if element == DOUBLE else 32}"
-        gathers, mask = what == "gather", ir.VectorType(ir.IntType(1), kind.count)
-        pointer = ir.VectorType(element.as_pointer(), kind.count) if gathers else kind.as_pointer()
-        name = f"llvm.masked.{what}.v{kind.count}{letter}.{f'v{kind.count}p0' if gathers else 'p0'}"
-        kinds = [kind, pointer, INT32, mask] if what == "store" else [pointer, INT32, mask, kind]
-        result = ir.VoidType() if what == "store" else kind
-        return self.f.module.globals.get(name) or ir.Function(self.f.module, ir.FunctionType(result, kinds), name)
-
-    def _guarded(self, guarded: Guarded) -> Scalar:
-        f, b, inside = self.f, self.b, None
-        zero = constant(guarded.zero.value, guarded.zero.dtype)
-        if guarded in self.found:
-            return self.found[guarded]
-        for guard in guarded.guards:
-            if guard in f.assumed:
-                if not f.assumed[guard]:
-                    return zero
-                continue
-            one = self._holds(guard.index, guard.size)
-            inside = one if inside is None else b.and_(inside, one)
-        if inside is None:
-            return self._read(guarded.source)
-        if isinstance(guarded.source, Access):
-            mask = inside if self.mask is None else b.and_(inside, self.mask)
-            found = self._load(guarded.source, mask, zero)
-        else:
-            found = f.scalar.select(Scalar(inside, BOOL), self._read(guarded.source), zero)
-        self.found[guarded] = found
-        return found
-
-    def _holds(self, index: Index, size: str) -> ir.Value:
-        """Where 0 <= position < size; as unsigned numbers, what is below 0 is above any size."""
-        f, b = self.f, self.b
-        if index.axis != self.inner:
-            return self._spread(
-                self._ahead(
-                    (index, size),
-                    lambda: Scalar(f.b.icmp_unsigned("<", f.position(index, self.loops), f.size(size)), BOOL),
-                )
-            ).ir
-        first = f.position(index, [*self.loops[:-1], self.i])
-        place = spread(b, Scalar(first, PLACE), self.lanes).ir
-        place = b.add(place, _numbers(self.lanes, index.step))
-        return b.icmp_unsigned("<", place, self._spread(Scalar(f.size(size), PLACE)).ir)
 
     def _accumulate(self, a: Accumulator, value: Scalar) -> None:
         f, b = self.f, self.b
@@ -249,11 +126,6 @@ class VectorLoop:
         if self.mask is not None:
             new = f.scalar.select(Scalar(self.mask, BOOL), new, old)
         b.store(new.ir, a.parts[self.copy])
-
-
-def _numbers(lanes: int, step: int = 1) -> ir.Constant:
-    """The numbers of the lanes, times a step."""
-    return ir.Constant(ir.VectorType(WORD, lanes), [k * step for k in range(lanes)])
 
 
 def halves(b: ir.IRBuilder, x: Scalar) -> tuple[Scalar, Scalar]:

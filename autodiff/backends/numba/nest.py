@@ -203,6 +203,19 @@ class Cell:
     next: Source
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A state that a counted loop keeps: `held` is item `t` of `items` on trip `t`, `made` is the next trip's item.
+
+    Before the first trip and after the last one it lies in memory of its own, whose name in Python is `last`.
+    """
+
+    held: Buffer
+    made: Buffer
+    items: Buffer
+    last: str
+
+
 @dataclass(eq=False, slots=True)
 class Cycle:
     """`body` again and again: so many `trips`, numbered by the local `number`, or while `test` holds.
@@ -218,6 +231,12 @@ class Cycle:
     reverse: bool = False
     test: tuple[list[Step], Source] | None = None
     swaps: tuple[tuple[Buffer, Buffer], ...] = ()  # memory that changes places after each trip
+    kept: tuple[Kept, ...] = ()
+
+    @property
+    def moving(self) -> set[Buffer]:
+        """Arrays that lie elsewhere from trip to trip."""
+        return {b for pair in self.swaps for b in pair} | {b for kept in self.kept for b in (kept.held, kept.made)}
 
 
 @dataclass(eq=False, slots=True)

@@ -9,19 +9,18 @@ fills is of no use to anybody else.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from autodiff.backends.numba.lives import buffers_of, loose, roots_of
+from autodiff.backends.numba.late_stores import merge_stores
+from autodiff.backends.numba.lives import buffers_of, loose, reads_of, roots_of, whole_of, writes_of
 from autodiff.backends.numba.nest import (
     Access,
-    Accumulate,
     Alias,
     Begin,
     Branch,
     Buffer,
     Cycle,
-    Index,
     KernelPlan,
     Locate,
     LoopNest,
@@ -67,8 +66,7 @@ def without_copies(plan: KernelPlan) -> KernelPlan:
         plan, steps=[*aliases, *_dropped(plan.steps, root)], allocated=[b for b in plan.allocated if b not in made]
     )
     _exchange(plan, root, set(results))
-    _merge(plan.steps, root)
-    return plan
+    return merge_stores(plan, root)
 
 
 def _copy_of(step: Step) -> tuple[Buffer, Buffer] | None:
@@ -78,13 +76,9 @@ def _copy_of(step: Step) -> tuple[Buffer, Buffer] | None:
     target, source = step.body[0].target, step.body[0].value
     if not isinstance(source, Access) or not target.buffer.shape:
         return None
-    whole = _whole(step)
+    whole = whole_of(step)
     same = target.buffer.shape == source.buffer.shape == step.domain and target.buffer.dtype == source.buffer.dtype
     return (target.buffer, source.buffer) if same and target.index == source.index == whole else None
-
-
-def _whole(nest: LoopNest) -> tuple[Index, ...]:
-    return tuple(map(Index, range(len(nest.domain))))
 
 
 def _dropped(steps: Sequence[Step], root: Root) -> list[Step]:
@@ -227,8 +221,8 @@ def _after(step: Step, pair: Valid, valid: Valid, root: Root) -> Valid:
         return pair
     if not isinstance(step, LoopNest):
         return _after_call(step, pair, valid, root)
-    reads, writes = list(_reads(step)), list(_writes(step))
-    whole = _whole(step)
+    reads, writes = list(reads_of(step)), list(writes_of(step))
+    whole = whole_of(step)
     for access in reads:
         _need(root(access.buffer), pair, valid)
     written = {root(w) for w, _ in writes} & pair
@@ -260,13 +254,6 @@ def _after_call(step: Step, pair: Valid, valid: Valid, root: Root) -> Valid:
     return frozenset(written) if written else valid
 
 
-def _reads(nest: LoopNest) -> Iterator[Access]:
-    for item in nest.body:
-        for source in map(unguarded, sources(item)):
-            if isinstance(source, Access):
-                yield source
-
-
 def _guarded(nest: LoopNest) -> set[Buffer]:
     found = set()
     for item in nest.body:
@@ -277,21 +264,11 @@ def _guarded(nest: LoopNest) -> set[Buffer]:
     return found
 
 
-def _writes(nest: LoopNest) -> Iterator[tuple[Buffer, bool]]:
-    """What a nest writes, and whether it writes all of it."""
-    whole = _whole(nest)
-    for item in nest.body:
-        if isinstance(item, Accumulate):
-            yield item.buffer, False
-        elif isinstance(item, Store):
-            yield item.target.buffer, item.target.index == whole and item.target.buffer.shape == nest.domain
-
-
 def _store_last(steps: list[Step], joined: set[Buffer], root: Root) -> None:
     """Where an array is read and written by one nest, write it when all else has been read."""
     for step in every_step(steps):
         if isinstance(step, LoopNest) and len(step.body) > 1:
-            read = {root(a.buffer) for a in _reads(step)} & joined
+            read = {root(a.buffer) for a in reads_of(step)} & joined
             last = [s for s in step.body if isinstance(s, Store) and root(s.target.buffer) in read]
             if last:
                 step.body[:] = [*(s for s in step.body if s not in last), *last]
@@ -327,9 +304,9 @@ def _is_filled_first(steps: Sequence[Step], buffer: Buffer, root: Root) -> bool:
         if any(root(b) is buffer for inner in [step, *_within(step)] for b in buffers_of(inner)):
             if isinstance(step, NativeCall):
                 return buffer in [root(b) for b in step.outs] and buffer not in [root(b) for b, _ in step.operands]
-            if not isinstance(step, LoopNest) or any(root(a.buffer) is buffer for a in _reads(step)):
+            if not isinstance(step, LoopNest) or any(root(a.buffer) is buffer for a in reads_of(step)):
                 return False
-            return any(root(w) is buffer and whole for w, whole in _writes(step))
+            return any(root(w) is buffer and whole for w, whole in writes_of(step))
     return False
 
 
@@ -346,32 +323,3 @@ def _touched_outside(steps: Sequence[Step], cycle: Cycle, buffer: Buffer, root: 
         if not inner_steps(step) and any(root(b) is buffer for b in buffers_of(step)):
             return True
     return False
-
-
-# ---- stores that join the nest before them -----------------------------------------------------------
-
-
-def _merge(steps: list[Step], root: Root) -> None:
-    """Let a nest that only stores run along with the one before it over the same domain."""
-    k = 1
-    while k < len(steps):
-        one, other = steps[k - 1], steps[k]
-        for inner in inner_steps(other):
-            _merge(inner, root)
-        if isinstance(one, LoopNest) and isinstance(other, LoopNest) and _may_merge(one, other, root):
-            one.body += other.body
-            del steps[k]
-        else:
-            k += 1
-    if steps:
-        for inner in inner_steps(steps[0]):
-            _merge(inner, root)
-
-
-def _may_merge(one: LoopNest, other: LoopNest, root: Root) -> bool:
-    if not one.domain or one.domain != other.domain or not all(isinstance(s, Store) for s in other.body):
-        return False
-    written = {root(w) for w, _ in _writes(one)}
-    mine = {root(w) for w, _ in _writes(other)}
-    touched = written | {root(a.buffer) for a in _reads(one)}
-    return written.isdisjoint(root(a.buffer) for a in _reads(other)) and mine.isdisjoint(touched)

@@ -12,6 +12,7 @@ from autodiff.backends.numba.nest import (
     Buffer,
     Cycle,
     Index,
+    Kept,
     Locate,
     Reserve,
     Source,
@@ -51,6 +52,8 @@ class RegionSource:
     def _cycle(self, step: Cycle) -> list[str]:
         cells = step.cells
         lines = [f"{c.name} = {self.read(c.first)}" for c in cells]
+        for kept in step.kept:
+            lines += self._first_item(step, kept)
         if step.test is None:
             assert step.trips is not None
             trips = self.read(step.trips)
@@ -59,6 +62,7 @@ class RegionSource:
         else:
             lines += ["while True:", *self.block(step.test[0])]
             lines += [f"    if not ({self.read(step.test[1])}):", "        break"]
+        lines += [f"    {line}" for kept in step.kept for line in self._next_item(step, kept)]
         lines += self.block(step.body) or ["    pass"]
         moved = [c for c in cells if c.next != c.name]
         if moved:
@@ -66,8 +70,28 @@ class RegionSource:
             lines.append(f"    {names} = {values}")
         for held, made in step.swaps:
             lines.append(f"    {held.name}, {made.name} = {made.name}, {held.name}")
-            lines += [f"    {a.buffer.name} = {a.base.name}" for a in self.aliases if a.base in (held, made)]
+            lines += [f"    {line}" for line in self._aliases_of(held, made)]
+        for kept in step.kept:
+            lines += [f"    {line}" for line in (f"{kept.held.name} = {kept.made.name}", *self._aliases_of(kept.held))]
         return [*lines, *(f"{c.result} = {c.name}" for c in cells)]
+
+    def _aliases_of(self, *buffers: Buffer) -> list[str]:
+        return [f"{a.buffer.name} = {a.base.name}" for a in self.aliases if a.base in buffers]
+
+    def _first_item(self, step: Cycle, kept: Kept) -> list[str]:
+        """The state is the item of the first trip, if there is one."""
+        assert step.trips is not None
+        trips, held = self.read(step.trips), kept.held.name
+        item = f"{kept.items.name}[{f'{trips} - 1' if step.reverse else '0'}]"
+        moved = [f"{item} = {held}", f"{held} = {item}", *self._aliases_of(kept.held)]
+        return [f"{kept.last} = {held}", f"if {trips} > 0:", *(f"    {line}" for line in moved)]
+
+    def _next_item(self, step: Cycle, kept: Kept) -> list[str]:
+        """What a trip makes is the item of the next one, if there is one."""
+        assert step.trips is not None
+        t, trips, made = step.number, self.read(step.trips), kept.made.name
+        there, number = (f"{t} > 0", f"{t} - 1") if step.reverse else (f"{t} + 1 < {trips}", f"{t} + 1")
+        return [f"{made} = {kept.items.name}[{number}] if {there} else {kept.last}", *self._aliases_of(kept.made)]
 
     def _branch(self, step: Branch) -> list[str]:
         lines = []

@@ -295,9 +295,8 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     for s, k in np.broadcast(shift, axis):
         k = one_axis(k, x.aval.ndim, "roll")
         n = x.aval.shape[k]
-        cut = int(-s) % n if n else 0
-        if cut:
-            x = ops.concatenate(ops.slice_axis(x, k, cut, n), ops.slice_axis(x, k, 0, cut), axis=k)
+        if n and int(s) % n:
+            x = ops.roll(x, shift=int(s) % n, axis=k)
     return x
 
 
