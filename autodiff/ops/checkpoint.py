@@ -14,7 +14,8 @@ from autodiff.ir.aval import ArrayAval
 from autodiff.ir.build import building, emitter
 from autodiff.ir.core import Block, Instr, Wire
 from autodiff.ops.op import Arrays
-from autodiff.ops.region import Region, Run, Workers, moving, paths, present, pulled_once, pushed_once, vectorized_in
+from autodiff.ops.region import Region, Run, Workers, moving, paths, pulled_once, pushed_once
+from autodiff.ops.region_batch import present, vectorized_in
 from autodiff.records import record
 
 

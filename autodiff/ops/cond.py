@@ -20,19 +20,8 @@ from autodiff.ir.core import Block, Instr, Wire
 from autodiff.ops.batching import size_of
 from autodiff.ops.families import logical_and, logical_not
 from autodiff.ops.op import Arrays
-from autodiff.ops.region import (
-    Region,
-    Run,
-    Workers,
-    chosen,
-    in_batch,
-    moving,
-    paths,
-    present,
-    pulled_once,
-    pushed_once,
-    vectorized_in,
-)
+from autodiff.ops.region import Region, Run, Workers, moving, paths, pulled_once, pushed_once
+from autodiff.ops.region_batch import chosen, in_batch, present, vectorized_in
 from autodiff.records import record
 
 BOOL = ArrayAval((), np.dtype(np.bool_))

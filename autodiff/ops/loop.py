@@ -25,23 +25,8 @@ from autodiff.ops.batching import resting, size_of
 from autodiff.ops.hoist import hoisted
 from autodiff.ops.op import Arrays
 from autodiff.ops.reduction import reduce_max
-from autodiff.ops.region import (
-    Region,
-    Run,
-    Workers,
-    amend,
-    batched_body,
-    chosen,
-    closure,
-    in_batch,
-    moving,
-    paths,
-    present,
-    pushed,
-    taken,
-    trimmed,
-    zeros,
-)
+from autodiff.ops.region import Region, Run, Workers, amend, closure, moving, paths, pushed, taken, trimmed, zeros
+from autodiff.ops.region_batch import batched_body, chosen, in_batch, present
 from autodiff.ops.trip import TRIP, Trip, check_memory, container
 from autodiff.ops.window import INT
 from autodiff.records import record

@@ -19,7 +19,8 @@ from autodiff.ops.cond import cond
 from autodiff.ops.families import zeros_like
 from autodiff.ops.loop import loop
 from autodiff.ops.op import Arrays, Op, applied
-from autodiff.ops.region import Workers, present, with_axis
+from autodiff.ops.region import Workers
+from autodiff.ops.region_batch import present, with_axis
 from autodiff.ops.stack import blank
 from autodiff.ops.trip import AT, TRIP
 from autodiff.ops.window import set_window, window

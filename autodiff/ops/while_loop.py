@@ -23,24 +23,8 @@ from autodiff.ops.hoist import hoisted
 from autodiff.ops.loop import adjoint_loop, check_state
 from autodiff.ops.op import Arrays
 from autodiff.ops.reduction import reduce_any
-from autodiff.ops.region import (
-    Region,
-    Run,
-    Workers,
-    amend,
-    batched_body,
-    chosen,
-    closure,
-    in_batch,
-    moving,
-    paths,
-    present,
-    pushed,
-    taken,
-    vectorized_in,
-    with_axis,
-    zeros,
-)
+from autodiff.ops.region import Region, Run, Workers, amend, closure, moving, paths, pushed, taken, zeros
+from autodiff.ops.region_batch import batched_body, chosen, in_batch, present, vectorized_in, with_axis
 from autodiff.ops.stack import empty_stack
 from autodiff.ops.trip import TRIP, Trip
 from autodiff.ops.window import INT

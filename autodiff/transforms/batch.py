@@ -16,7 +16,8 @@ from autodiff.ir.aval import ArrayAval, StackAval
 from autodiff.ir.build import building, emitter
 from autodiff.ir.core import Block, Literal, Operand
 from autodiff.ops.batching import repeated
-from autodiff.ops.region import Region, may_raise
+from autodiff.ops.region import Region
+from autodiff.ops.region_batch import may_raise
 from autodiff.transforms.workers import workers
 
 

@@ -13,9 +13,12 @@ from autodiff.config import config
 X = np.array([1.1, -0.4, 0.7, 0.2, 1.3])
 
 
-@pytest.fixture(params=["interpreted", "compiled"], autouse=True)
+@pytest.fixture(autouse=True)
 def tier(request, monkeypatch):
-    monkeypatch.setattr(config, "jit", request.param == "compiled")
+    monkeypatch.setattr(config, "jit", getattr(request, "param", "interpreted") == "compiled")
+
+
+on_both_tiers = pytest.mark.parametrize("tier", ["interpreted", "compiled"], indirect=True)
 
 
 # ---- programs: (x, k) -> number, k differs from entry to entry ---------------------------------------------
@@ -160,12 +163,14 @@ def slopes(f, k):
 # ---- tests -----------------------------------------------------------------------------------------------
 
 
+@on_both_tiers
 @programs
 def test_values(f, ks):
     found = ad.vmap(f, in_axes=(None, 0))(X, ks)
     np.testing.assert_allclose(found, [f(X.copy(), int(k)) for k in ks], rtol=1e-12)
 
 
+@on_both_tiers
 @programs
 def test_gradients_of_a_batch(f, ks):
     found = ad.vmap(ad.grad(f), in_axes=(None, 0))(X, ks)
@@ -187,6 +192,7 @@ def test_a_batch_of_batches(f, ks):
     np.testing.assert_allclose(found, [[f(x.copy(), int(k)) for k in ks] for x in (X, X + 0.1)], rtol=1e-12)
 
 
+@on_both_tiers
 def test_entries_that_take_part_are_checked():
     def f(x, k):
         total = 0.0
@@ -204,6 +210,7 @@ def test_entries_that_take_part_are_checked():
         ad.vmap(ad.grad(f), in_axes=(None, 0))(x, np.array([1, 9, 5]))
 
 
+@on_both_tiers
 def test_an_index_of_the_whole_batch_is_checked_where_somebody_takes_part():
     def f(x, k, i):
         total = x[0]
@@ -318,6 +325,7 @@ JUMPS += [helper_that_returns, search, conditional_expression, and_of_numbers]
 STARTS, ENDS = np.array([0.31, 1.17, 2.93, 0.87]), np.array([2.03, 1.52, 9.1, 40.3])
 
 
+@on_both_tiers
 @pytest.mark.parametrize("f", JUMPS, ids=lambda f: f.__name__)
 def test_every_entry_leaves_by_its_own_way(f):
     first = (lambda x, k: f(x, k)[0]) if f is return_of_two else f
@@ -337,6 +345,7 @@ def test_both_sides_of_an_expression_have_one_shape():
         ad.vmap(lambda x: x * 2 if x > 1 else x)(np.ones((3, 4)))
 
 
+@on_both_tiers
 def test_what_the_whole_batch_does_within_a_branch():
     """Loops and branches that are the same for all entries, in a branch that none of them may take."""
 

@@ -266,8 +266,14 @@ def test_refused(call, error, message):
 
 
 def test_the_value_of_an_entry_cannot_be_asked_for():
-    with pytest.raises(ad.errors.ConcretizationError):
-        ad.vmap(lambda x: x if x[0] > 0 else -x)(X)
+    for ask in (bool, float, int, lambda x: x.item(), lambda x: range(x), lambda x: [3.0, 4.0][x]):
+        with pytest.raises(ad.errors.ConcretizationError):
+            ad.vmap(lambda x, ask=ask: x * len(str(ask(x[0].astype(int)))))(X)
+
+
+def test_an_expression_that_depends_on_the_entry_is_decided_for_each():
+    found = ad.vmap(lambda x: x if x[0] > 0 else -x)(X)
+    np.testing.assert_array_equal(found, np.where(X[:, :1] > 0, X, -X))
 
 
 # ---- Jacobians -------------------------------------------------------------------------------------
