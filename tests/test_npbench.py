@@ -14,7 +14,7 @@ from benchmarks.npbench.timing import Timing
 
 NAMES = suite.kernel_names()
 # Kernels that take seconds to compile.
-LONG = {"cavity_flow", "channel_flow", "lenet", "scattering_self_energies", "vadv"}
+LONG = {"cavity_flow", "channel_flow", "lenet", "vadv"}
 EACH = [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in NAMES]
 
 

@@ -30,8 +30,8 @@ def origin(timings: list[Timing], machine: dict[str, Any], versions: dict[str, s
     libraries = ", ".join(f"{name} {version}" for name, version in versions.items())
     return (
         f"Measured from {dates[0]} to {dates[-1]} on {machine['cpu']}, {machine['cores']} cores, Python "
-        f"{machine['python']}, {libraries}. Load of the machine before a measurement: {loads[0]} to {loads[-1]}, median "
-        f"{loads[len(loads) // 2]} (1.0 is this run itself)."
+        f"{machine['python']}, {libraries}. Load of the machine at a measurement: {loads[0]} to {loads[-1]}, median "
+        f"{loads[len(loads) // 2]}, of which 1 is this run."
     )
 
 
