@@ -8,8 +8,8 @@ from benchmarks.report import duration
 
 HEAD = ("kernel", "NumPy, value", "ours", "first call", "JAX", "first call", "ours / NumPy", "JAX / ours")
 NOTE = (
-    "Value and gradient of NPBench kernels, unedited (JAX: rewritten): median time of a call, NumPy in and out, one "
-    "thread. First call: trace, compile, run. Last row: geometric means."
+    "Value and gradient of NPBench kernels, unedited (JAX: rewritten): median time of a call, NumPy in and out, in "
+    "seconds of one core. First call: trace, compile, run. Last row: geometric means."
 )
 
 
