@@ -2,6 +2,7 @@
 
 import gc
 import time
+from collections.abc import Callable
 
 from benchmarks.workload import Argument, Call
 
@@ -19,8 +20,11 @@ def warm_until_steady(call: Call, arguments: tuple[Argument, ...], seconds: floa
             break
 
 
-def samples(call: Call, arguments: tuple[Argument, ...], seconds: float) -> list[float]:
-    """Seconds per call, one number per batch of calls; at least two."""
+Now = Callable[[], float]
+
+
+def samples(call: Call, arguments: tuple[Argument, ...], seconds: float, now: Now = time.perf_counter) -> list[float]:
+    """Seconds per call, by the clock `now`, one number per batch of calls; at least two."""
     batch = _batch_size(call, arguments)  # untimed, and it clears the caches of another process's data
     found: list[float] = []
     gc.collect()
@@ -28,7 +32,7 @@ def samples(call: Call, arguments: tuple[Argument, ...], seconds: float) -> list
     try:
         end = time.perf_counter() + seconds
         while len(found) < 2 or (time.perf_counter() < end and len(found) < MOST_SAMPLES):
-            found.append(_run(call, arguments, batch) / batch)
+            found.append(_run(call, arguments, batch, now) / batch)
     finally:
         gc.enable()
     return found
@@ -36,19 +40,19 @@ def samples(call: Call, arguments: tuple[Argument, ...], seconds: float) -> list
 
 def _batch_size(call: Call, arguments: tuple[Argument, ...]) -> int:
     batch = 1
-    while _run(call, arguments, batch) < SHORTEST_BATCH:
+    while _run(call, arguments, batch, time.perf_counter) < SHORTEST_BATCH:
         batch *= 2
     return batch
 
 
-def _run(call: Call, arguments: tuple[Argument, ...], batch: int) -> float:
+def _run(call: Call, arguments: tuple[Argument, ...], batch: int, now: Now) -> float:
     if len(arguments) == 1:  # as a user calls it: unpacking costs 0.03 us
         (argument,) = arguments
-        start = time.perf_counter()
+        start = now()
         for _ in range(batch):
             call(argument)
-        return time.perf_counter() - start
-    start = time.perf_counter()
+        return now() - start
+    start = now()
     for _ in range(batch):
         call(*arguments)
-    return time.perf_counter() - start
+    return now() - start

@@ -1,6 +1,7 @@
 """Kernels of NPBench, unedited: gradients against derivatives of the NumPy kernel itself along random directions."""
 
 import inspect
+import time
 
 import numpy
 import pytest
@@ -8,13 +9,15 @@ import pytest
 pytest.importorskip("benchmarks", reason="not part of a distribution")
 
 import autodiff as ad
+from benchmarks import clock
 from benchmarks.npbench import kernel as suite
 from benchmarks.npbench import oracle, report, timing
+from benchmarks.npbench.store import Store
 from benchmarks.npbench.timing import Timing
 
 NAMES = suite.kernel_names()
 # Kernels that take seconds to compile.
-LONG = {"cavity_flow", "channel_flow", "lenet", "scattering_self_energies", "vadv"}
+LONG = {"cavity_flow", "channel_flow", "lenet", "vadv"}
 EACH = [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in NAMES]
 
 
@@ -105,3 +108,47 @@ def test_the_table_has_a_row_for_each_kernel_and_the_means():
     assert "| gemm | 10.0 ms | failed | - | - | - | - | - |" in printed
     assert "0.50x of 1 | 4.00x of 1 |" in printed
     assert "gemm, ours: slope 1, by NumPy 2" in printed
+
+
+def test_rows_say_what_was_not_measured():
+    timings = [
+        Timing("lu", "numpy", problem="not finished after 120 s"),
+        Timing("lu", "ours", problem="MemoryError"),
+        Timing("lu", "jax", absent="not written: no reverse mode"),
+    ]
+    printed = report.table(timings, markdown=True)
+    assert "| lu | over the limit | failed | - | not written | - | - | - |" in printed
+    for remark in ("numpy: not finished after 120 s", "ours: MemoryError", "jax: not written: no reverse mode"):
+        assert f"- lu, {remark}" in printed
+
+
+def test_kernels_without_a_jax_version_say_why():
+    assert {name for name in NAMES if not suite.has_jax(name)} == set(timing.ABSENT)
+
+
+def test_a_run_that_was_stopped_goes_on(tmp_path):
+    path = tmp_path / "results" / "npbench.json"
+    wanted = [("lu", "numpy"), ("lu", "ours"), ("gemm", "ours")]
+    first = Store(path)
+    assert first.pending(wanted) == wanted
+    first.add(Timing("lu", "numpy", 0.1, 0.02, date="2026-01-02T03:04+00:00", load=1.5))
+    first.add(Timing("gemm", "ours", problem="not finished after 1 s", date="2026-01-02T03:05+00:00", load=2.5))
+    second = Store(path)
+    assert second.pending(wanted) == [("lu", "ours")]
+    second.add(Timing("lu", "ours", 0.3, 0.01, date="2026-01-03T00:00+00:00", load=0.5))
+    assert Store(path).pending(wanted) == wanted  # it got to the end: all is measured again
+    written = path.with_suffix(".md").read_text()
+    assert "| lu | 20.0 ms | 10.0 ms | 300 ms | - | - | 0.50x | - |" in written
+    assert "from 2026-01-02T03:04+00:00 to 2026-01-03T00:00+00:00" in written
+    assert "0.5 to 2.5, median 1.5" in written
+
+
+def test_a_kernel_that_takes_too_long_is_stopped():
+    found = timing.measure("lu", "numpy", seconds=0.1, limit=0.01)
+    assert found.problem == "not finished after 0 s"
+    assert found.date
+
+
+def test_times_are_of_the_process_not_of_the_wall():
+    samples = clock.samples(time.sleep, (0.02,), 0.1, timing.NOW)
+    assert max(samples) < 0.01 < max(clock.samples(time.sleep, (0.02,), 0.1))

@@ -6,6 +6,7 @@ function is traced, what becomes of it:
 | file | decides on |
 |---|---|
 | `control_for`, `control_while` | loops: Python, unrolled, `loop`, `while` |
+| `control_size` | which short loops are unrolled |
 | `control_branch` | `if`: Python, a guard, `cond` |
 | `control_logic` | `and`, `or`, `not`, comparisons, conditional expressions, `assert`, jumps |
 | `control_calls` | calls: the user's functions are rewritten in turn, built-ins take traced values |

@@ -1,4 +1,4 @@
-"""How many loops Python is running while it traces, in this thread, and how many copies of a body they make."""
+"""How many loops Python is running while it traces, in this thread."""
 
 from __future__ import annotations
 
@@ -10,31 +10,19 @@ from contextlib import contextmanager
 class _Depth(threading.local):
     def __init__(self) -> None:
         self.loops = 0
-        self.copies = 1
 
 
 _depth = _Depth()
 
 
 @contextmanager
-def within_loop(copies: int = 1) -> Iterator[None]:
-    """Trips of a loop that Python runs while tracing: branches in it do not become guards, one for every trip.
-
-    `copies` is the number of trips of a loop that is unrolled.
-    """
-    before = _depth.copies
+def within_loop() -> Iterator[None]:
+    """Trips of a loop that Python runs while tracing: branches in it do not become guards, one for every trip."""
     _depth.loops += 1
-    _depth.copies *= max(copies, 1)
     try:
         yield
     finally:
         _depth.loops -= 1
-        _depth.copies = before
-
-
-def copies() -> int:
-    """How often the unrolled loops around write down what they contain."""
-    return _depth.copies
 
 
 def in_loop() -> bool:

@@ -31,6 +31,7 @@ class Loop:
     flags : names that say, when true, that the loop is left
     written : names of arrays that the body writes to by name
     appended : names of lists that the body appends to, and uses in no other way
+    operations : how many a trip is by its text, estimated from above (`syntax_size`)
     """
 
     assigned: tuple[str, ...]
@@ -41,6 +42,7 @@ class Loop:
     obstacles: Obstacles
     line: int
     appended: tuple[str, ...] = ()
+    operations: int = 0
 
     @staticmethod
     @lru_cache(maxsize=4096)

@@ -1,9 +1,9 @@
 """`for`: run by Python, or its body traced once and emitted as `loop`.
 
-Python runs a loop when nothing traced is in reach of it, when it is short or asked to be unrolled, and when what it
-runs over is not made of numbers. Any other loop becomes a region. If that fails (a list is indexed with the number
-of the trip), one trip is run by Python and the rest tried again; then all are unrolled. A long loop in which a shape or
-a dtype goes on changing is refused.
+Python runs a loop when nothing traced is in reach of it, when it is short (`control_size`) or asked to be unrolled, and
+when what it runs over is not made of numbers. Any other loop becomes a region. If that fails (a list is indexed with
+the number of the trip), one trip is run by Python and the rest tried again; then all are unrolled. A long loop in
+which a shape or a dtype goes on changing is refused.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from autodiff.frontends.control_body import INT_AVAL, Body, LoopRegion, changing_and_constant
 from autodiff.frontends.control_branch import branch
 from autodiff.frontends.control_carry import Retyped, State
-from autodiff.frontends.control_depth import copies, within_loop
+from autodiff.frontends.control_depth import within_loop
 from autodiff.frontends.control_facts import Loop
 from autodiff.frontends.control_lists import Collected, Recorder, extend
 from autodiff.frontends.control_logic import going
@@ -34,6 +34,7 @@ from autodiff.frontends.control_region import (
     resumed,
     tracing,
 )
+from autodiff.frontends.control_size import OPERATIONS, too_large
 from autodiff.frontends.control_state import Grown, Variable, cells_of
 from autodiff.frontends.control_trips import SHORT, Trips, Unrolled, trips_of
 from autodiff.frontends.tracer import Tracer
@@ -43,7 +44,6 @@ from autodiff.ops.families import logical_and, logical_not
 from autodiff.ops.loop import loop as emit_loop
 from autodiff.ops.while_loop import while_loop as emit_while
 
-COPIES = 32  # short loops in short loops are unrolled to so many copies of the innermost body; 8 x 8 take seconds
 UNROLL = "; if it is meant, `for k in ad.unrolled(range(n))` makes every trip a part of the program"
 UNROLL_LIMIT = 2000  # trips of a loop that cannot be a region; more are an error
 
@@ -60,24 +60,27 @@ def for_(iterable: Any, body: Body, facts: tuple[Any, ...]) -> None:
         kind = "unrolled" if asked else "python"
         decided(kind, "for", "asked for by ad.unrolled" if asked else f"it runs over a {type(iterable).__name__}")
         _python(iter(iterable), body, facts_)
-    elif isinstance(trips.count, int) and trips.count <= SHORT and _is_small(trips.count, facts_):
-        decided("unrolled", "for", f"it has {trips.count} trips, {SHORT} or fewer are unrolled")
-        _python(iter(trips), body, facts_, trips.count)
+    elif isinstance(trips.count, int) and trips.count <= SHORT:
+        _short(trips, body, facts_)
     else:
         ForRegion(trips, body, facts_).run()
 
 
-def _is_small(count: int, facts: Loop) -> bool:
-    """Whether a short loop stays small with the unrolled ones around it, or cannot be a region anyway."""
-    obstacles = facts.obstacles
-    return count * copies() <= COPIES or bool(obstacles.try_around or obstacles.try_inside or obstacles.globals)
+def _short(trips: Trips, body: Body, facts: Loop) -> None:
+    large = too_large(trips, body, facts)
+    if large:
+        ForRegion(trips, body, facts).run(f"; {large}")
+    else:
+        few = f"{SHORT} or fewer of up to {OPERATIONS} operations together are unrolled"
+        decided("unrolled", "for", f"it has {trips.count} trips, {few}")
+        _python(iter(trips), body, facts)
 
 
-def _python(items: Iterator[Any], body: Body, facts: Loop, count: int = 1) -> None:
+def _python(items: Iterator[Any], body: Body, facts: Loop) -> None:
     """Run the trips as Python does; after a traced `break` the others are branches."""
     cells = cells_of(body)
     flags = [Variable(f, cells[f]) for f in facts.flags if f in cells]
-    with within_loop(count):
+    with within_loop():
         for item in items:
             left = going(*[f.get() for f in flags]) if flags else True
             if isinstance(left, Tracer):
@@ -109,7 +112,8 @@ class ForRegion(LoopRegion):
         self._known = isinstance(trips.count, int)
         self._collected: list[Collected] = []
 
-    def run(self) -> None:
+    def run(self, why: str = "") -> None:
+        """Emit the loop, or run it by Python. `why` it was not unrolled."""
         traced = self._surroundings.traced or not self._known or bool(self._trips.arrays() and self._is_traced())
         first = 0
         if not traced:
@@ -117,7 +121,7 @@ class ForRegion(LoopRegion):
             if first == self._trips.count:
                 decided("python", "for", "nothing traced takes part in it")
                 return
-        self._emit_or_unroll(first)
+        self._emit_or_unroll(first, why)
 
     def _is_traced(self) -> bool:
         return any(not isinstance(a, np.ndarray) for a in self._trips.arrays())
@@ -145,11 +149,11 @@ class ForRegion(LoopRegion):
                 self._body(self._trips.at(k))
         return going(*[f.get() for f in flags]) is not False
 
-    def _emit_or_unroll(self, first: int) -> None:
+    def _emit_or_unroll(self, first: int, why: str) -> None:
         check_obstacles(self._facts.obstacles, "`for`")
         try:
             self._emit(first)
-            decided("region", "for", self._why(first))
+            decided("region", "for", self._once(first) + why)
             return
         except NoRegion as failure:
             cause = failure.cause
@@ -160,7 +164,8 @@ class ForRegion(LoopRegion):
         self._look()
         try:
             self._emit(first + 1)
-            decided("region", "for", f"{self._why(first + 1)}; the first one is traced by itself: {reason(cause)}")
+            alone = f"; the first one is traced by itself: {reason(cause)}"
+            decided("region", "for", self._once(first + 1) + alone + why)
         except NoRegion as failure:
             self._refuse(cause, failure.cause)
             self._unroll(first + 1, cause)
@@ -176,7 +181,7 @@ class ForRegion(LoopRegion):
             told = first if isinstance(first, Retyped) and first.label == cause.label else cause
             raise state_error(told, "`for`", UNROLL) from told
 
-    def _why(self, first: int) -> str:
+    def _once(self, first: int) -> str:
         return f"{self._trips.count - first} trips, traced once" if self._known else "the number of trips is traced"
 
     def _unroll(self, first: int, cause: Exception) -> None:

@@ -40,15 +40,12 @@ class RegionBuilder(TraceBuilder):
     def __init__(self, name: str, outer: TraceBuilder) -> None:
         super().__init__(name)
         self.outer = outer
-        self.decisions = outer.decisions
+        self.decisions, self.sizes = outer.decisions, outer.sizes
 
     def written_inside(self, array: Tracer) -> None:
         """Called for a write to an array that belongs to another trace."""
-        around: Any = self.outer
-        while around is not None:
-            if around is array.home:
-                raise Written(root(array))
-            around = getattr(around, "outer", None)
+        if any(trace is array.home for trace in _around(self.outer)):
+            raise Written(root(array))
 
     def has_captured(self, x: Any) -> bool:
         """Whether the region reads an object from outside as it is there."""
@@ -57,6 +54,13 @@ class RegionBuilder(TraceBuilder):
     def ask_outside(self) -> None:
         """From now on: what Python asks of values is answered where they do not depend on the parameters."""
         self.questions = Enclosed(self, [Absent(WHY)] * len(self.params), self.outer)
+
+
+def _around(trace: Any) -> Iterator[Any]:
+    """A trace and those around it: a view may have been made in any of them before a region adopted it."""
+    while trace is not None:
+        yield trace
+        trace = getattr(trace, "outer", None)
 
 
 class Adopted(Owned):
@@ -124,7 +128,7 @@ class Adoption:
     def _adopt_views(self, outer: TraceBuilder) -> None:
         if not self._arrays:
             return
-        for instr in outer.instrs:
+        for instr in (i for trace in _around(outer) for i in trace.instrs):
             for x in instr.results:
                 view = getattr(x, "storage", None)
                 if type(view) is View and x.home is outer and id(root(x)) in self.params:

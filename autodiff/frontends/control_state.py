@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import types
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -200,6 +201,10 @@ class Surroundings:
     def check_before(self) -> None:
         """Raise `Hidden` for what could not be put back after a trace."""
         self._watch.check_before()
+
+    def protected(self) -> AbstractContextManager[None]:
+        """Writing to what could not be put back raises an error within."""
+        return self._watch.protected()
 
     # ---- changes --------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from autodiff.ir.build import emitter
 from autodiff.ops.arithmetic import floordiv, maximum, minimum
 from autodiff.ops.families import cast
 
-SHORT = 8  # loops of at most so many trips are unrolled
+SHORT = 8  # loops of at most so many trips are unrolled, while they stay small (`control_size`)
 _INT = np.dtype(np.int64)
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ class Watch:
     def __init__(self) -> None:
         self._found: list[tuple[str, str, Probe, Any, Callable[[Any], Any] | None]] = []
         self._iterator = ""
+        self._large: list[np.ndarray] = []  # too large for a copy to put back
         if "numpy.random" in sys.modules:
             self._add("np.random", _DRAWN, _legacy_state, _set_legacy_state)
         if "random" in sys.modules:
@@ -74,6 +76,7 @@ class Watch:
             return
         if array.nbytes > COPIED:
             self._add(label, _WRITTEN, lambda: checksum(array), None)
+            self._large.append(array)
             return
         kept = array.copy()
         self._add(label, _WRITTEN, array.tobytes, lambda _: np.copyto(array, kept))
@@ -90,6 +93,17 @@ class Watch:
         """Raise `Hidden` for what could not be put back after a trace."""
         if self._iterator:
             raise Hidden(self._iterator, "is an iterator, which Python has to advance at every trip")
+
+    @contextmanager
+    def protected(self) -> Iterator[None]:
+        """Writing to what could not be put back raises an error within."""
+        try:
+            for array in self._large:
+                array.flags.writeable = False
+            yield
+        finally:
+            for array in self._large:
+                array.flags.writeable = True
 
     def check(self) -> None:
         """Raise `Hidden` when something was changed."""

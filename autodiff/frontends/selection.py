@@ -13,6 +13,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from autodiff.errors import ConcretizationError
+from autodiff.frontends.array import squares
 from autodiff.frontends.surface import indexing, reductions, table
 from autodiff.frontends.surface.common import lift
 from autodiff.frontends.surface.storage import recorded_value
@@ -62,6 +63,9 @@ class Selection(NDArrayOperatorsMixin, Tracer):
     @property
     def size(self) -> NoReturn:
         self._refuse("size", "")
+
+    def __pow__(self, other: Any) -> Any:
+        return self * self if squares(self.aval, other) else super().__pow__(other)
 
     @property
     def T(self) -> Any:

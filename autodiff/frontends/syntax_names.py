@@ -146,15 +146,15 @@ class Liveness:
         return (after - writes(node)) | reads(node)
 
     def head(self, loop: ast.For | ast.While, after: Names) -> Names:
-        """Names live where a trip begins."""
+        """Names live where a trip begins.
+
+        What is live before statements is what they read, and of what is live after them all that they do not
+        assign. So a second trip finds nothing that the first one did not, and one look at the body is enough; with
+        more of them, nests of loops would take a time that is exponential in their depth.
+        """
         live = after | flags(loop) | (reads(loop.test) if isinstance(loop, ast.While) else NONE)
-        while True:
-            found = live | self.before(loop.body, live)
-            if isinstance(loop, ast.For):
-                found = live | (self.before(loop.body, live) - writes(loop.target))
-            if found == live:
-                return live
-            live = found
+        begin = self.before(loop.body, live)
+        return live | (begin - writes(loop.target) if isinstance(loop, ast.For) else begin)
 
     def carried(self, loop: ast.For | ast.While, after: Names) -> Names:
         """Names whose value at the beginning of a trip matters to it or to those that follow it."""

@@ -20,6 +20,7 @@ from typing import Any
 from autodiff.frontends.syntax_expressions import Expressions, later, quoted
 from autodiff.frontends.syntax_jumps import CONTROL, control, name, without_jumps
 from autodiff.frontends.syntax_names import Liveness, Names, appended, captured, reads, stored, writes
+from autodiff.frontends.syntax_size import estimated
 
 ITEM = f"{CONTROL}item"
 OPERATORS: dict[type[ast.operator], str] = {
@@ -187,6 +188,7 @@ class _Function:
             self._obstacles(node.body),
             node.lineno,
             appended(node.body),
+            estimated(node.body),
         )
         iterable = self._expressions.iterated(node.iter)
         target = ast.Assign([node.target], name(ITEM))

@@ -12,6 +12,7 @@ import operator
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -248,6 +249,7 @@ class TraceBuilder(Builder):
         self.uses: dict[int, set[Any]] = {}  # id of a captured object -> (code, line) of its uses
         self.looked_at: set[int] = set()  # ids of variables whose value became a plain number
         self.decisions: list[Decision] = []  # what became of the user's loops and branches
+        self.sizes: dict[CodeType, int] = {}  # how many operations a trip of short loops of the user's is
         self.questions: Questions | None = None  # who answers when Python asks for values
         self._by_id: dict[int, Tracer] = {}
         self._producers: dict[Any, Instr] = {}
@@ -386,7 +388,7 @@ def trace(
         varying = Absent("stands for another value each time this runs")
         builder.questions = Enclosed(builder, [varying] * len(arguments), outer)
     if isinstance(outer, TraceBuilder):
-        builder.decisions = outer.decisions
+        builder.decisions, builder.sizes = outer.decisions, outer.sizes
     with tracing_to(builder):
         results = [builder.lift(r) for r in call(*arguments)]
     return Block(builder.params, builder.instrs, tuple(results)), builder

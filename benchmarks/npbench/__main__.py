@@ -1,16 +1,15 @@
-"""The command: time kernels with NumPy (the value), this library and JAX (value and gradient); print and store."""
+"""The command: time kernels with NumPy (the value), this library and JAX (value and gradient); print and store.
+
+Results are stored one by one; a run that was stopped goes on where it was.
+"""
 
 import argparse
-import datetime
-import json
-import os
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import machine
 from benchmarks.npbench import report, timing
-from benchmarks.npbench.kernel import has_jax, kernel_names
+from benchmarks.npbench.kernel import kernel_names
+from benchmarks.npbench.store import Store
 
 LATEST = Path(__file__).parent.parent / "results" / "npbench.json"
 
@@ -25,6 +24,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     parser.add_argument("--json", type=Path, default=LATEST, metavar="PATH", help="where the results are stored")
+    parser.add_argument("--again", action="store_true", help="measure what an earlier run has stored, too")
     parser.add_argument(
         "--child", nargs=2, metavar=("KERNEL", "LIBRARY"), help="one of them (started by the run itself)"
     )
@@ -36,29 +36,15 @@ def main() -> int:
     if options.child:
         timing.child(*options.child, options.seconds)
         return 0
-    described = machine.describe()
-    timings: list[timing.Timing] = []
-    for name in options.kernel:
-        print(f"{name} ...", file=sys.stderr, flush=True)
-        libraries = [library for library in options.library if library != "jax" or has_jax(name)]
-        timings += [timing.measure(name, library, options.seconds, options.limit) for library in libraries]
+    store = Store(options.json)
+    wanted = [(kernel, library) for kernel in options.kernel for library in options.library]
+    for kernel, library in wanted if options.again else store.pending(wanted):
+        print(f"{kernel}, {library} ...", file=sys.stderr, flush=True)
+        store.add(timing.measure(kernel, library, options.seconds, options.limit))
+    timings = store.of(wanted)
     print(report.table(timings, options.markdown))
-    described["load after"] = round(os.getloadavg()[0], 2)
-    store(options.json, timings, described)
+    print(f"\nStored in {options.json}, the table beside it", file=sys.stderr)
     return 1 if any(each.problem for each in timings) else 0
-
-
-def store(path: Path, timings: list[timing.Timing], described: dict[str, object]) -> None:
-    versions = {name: machine.version(name) for name in ("numpy", "jax", "jaxlib")}
-    content = {
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "machine": described,
-        "versions": versions,
-        "results": [asdict(each) for each in timings],
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1) + "\n")
-    print(f"\nStored in {path}", file=sys.stderr)
 
 
 if __name__ == "__main__":

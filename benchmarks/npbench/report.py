@@ -1,14 +1,15 @@
 """The table of a run: one row per kernel."""
 
 import math
+from typing import Any
 
 from benchmarks.npbench.timing import Timing
 from benchmarks.report import duration
 
 HEAD = ("kernel", "NumPy, value", "ours", "first call", "JAX", "first call", "ours / NumPy", "JAX / ours")
 NOTE = (
-    "Value and gradient of NPBench kernels, unedited (JAX: rewritten): median time of a call, NumPy in and out, one "
-    "thread. First call: trace, compile, run. Last row: geometric means."
+    "Value and gradient of NPBench kernels, unedited (JAX: rewritten): median time of a call, NumPy in and out, in "
+    "seconds of one core. First call: trace, compile, run. Last row: geometric means."
 )
 
 
@@ -18,8 +19,20 @@ def table(timings: list[Timing], markdown: bool) -> str:
     rows = [_row(name, *(by_place.get((name, library)) for library in ("numpy", "ours", "jax"))) for name in names]
     rows.append(_means(by_place, names))
     text = _markdown(rows) if markdown else _columns(rows)
-    remarks = [f"{t.kernel}, {t.library}: {t.problem or t.note}" for t in timings if t.problem or t.note]
-    return "\n".join([text, "", NOTE, *remarks])
+    said = [(t, t.problem or t.absent or t.note) for t in timings]
+    remarks = [f"{'- ' if markdown else ''}{t.kernel}, {t.library}: {what}" for t, what in said if what]
+    return "\n".join([text, "", NOTE, *([""] if remarks else []), *remarks])
+
+
+def origin(timings: list[Timing], machine: dict[str, Any], versions: dict[str, str]) -> str:
+    """Where and when it was measured, in a sentence or two."""
+    dates, loads = sorted(t.date for t in timings), sorted(t.load for t in timings)
+    libraries = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return (
+        f"Measured from {dates[0]} to {dates[-1]} on {machine['cpu']}, {machine['cores']} cores, Python "
+        f"{machine['python']}, {libraries}. Load of the machine at a measurement: {loads[0]} to {loads[-1]}, median "
+        f"{loads[len(loads) // 2]}, of which 1 is this run."
+    )
 
 
 def _row(name: str, primal: Timing | None, ours: Timing | None, jax: Timing | None) -> tuple[str, ...]:
@@ -30,7 +43,11 @@ def _row(name: str, primal: Timing | None, ours: Timing | None, jax: Timing | No
 def _median(timing: Timing | None) -> str:
     if timing is None:
         return "-"
-    return "failed" if timing.problem else duration(timing.median)
+    if timing.absent:
+        return "not written"
+    if timing.problem:
+        return "over the limit" if timing.problem.startswith("not finished") else "failed"
+    return duration(timing.median)
 
 
 def _first(timing: Timing | None) -> str:

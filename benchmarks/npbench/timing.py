@@ -1,6 +1,8 @@
 """One kernel in the process of one library: first call, check, time of a call. `measure` starts that process."""
 
+import datetime
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -17,15 +19,23 @@ import numpy
 from benchmarks import clock, machine
 from benchmarks.environments import ROOT, python_of
 from benchmarks.npbench import oracle
-from benchmarks.npbench.kernel import Arguments, Call, Kernel, load, loss, weights
+from benchmarks.npbench.kernel import Arguments, Call, Kernel, has_jax, load, loss, weights
 
 LIBRARIES = {"numpy": "numpy_primal", "ours": "ours", "jax": "jax_library"}
+# Kernels without a JAX version, and why.
+ABSENT = {"channel_flow": "it runs until it has converged, and JAX has no reverse mode for loops of unknown length"}
 SEED = 0
+# Of one process on one core: what a clock on the wall would say of an idle machine, and what it cannot say of one that
+# is shared, where a call of some milliseconds is interrupted and a shorter one is not.
+NOW = time.process_time
 
 
 @dataclass
 class Timing:
-    """What one library did with one kernel; `problem` says what went wrong, if anything."""
+    """What one library did with one kernel, and when.
+
+    `problem` says what went wrong, if anything; `absent` why there is nothing to run.
+    """
 
     kernel: str
     library: str
@@ -33,32 +43,36 @@ class Timing:
     median: float | None = None  # seconds per call
     problem: str = ""
     note: str = ""
+    absent: str = ""
+    date: str = ""
+    load: float = 0.0  # of the machine, before
 
 
 def measure(kernel: str, library: str, seconds: float, limit: float) -> Timing:
+    """What a library does with a kernel, if there is something to run."""
+    if library == "jax" and not has_jax(kernel):
+        found = {"absent": f"not written: {ABSENT[kernel]}"}
+    else:
+        found = _in_process(kernel, library, seconds, limit)
+    date = datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes")
+    return Timing(kernel, library, date=date, load=round(os.getloadavg()[0], 2), **found)
+
+
+def _in_process(kernel: str, library: str, seconds: float, limit: float) -> dict[str, Any]:
     """In a process of its own, with a cold disk cache, killed after `limit` seconds."""
+    command = [python_of(library), "-m", "benchmarks.npbench", "--child", kernel, library, "--seconds", str(seconds)]
     with tempfile.TemporaryDirectory(prefix="autodiff-npbench-") as cache:
-        command = [
-            python_of(library),
-            "-m",
-            "benchmarks.npbench",
-            "--child",
-            kernel,
-            library,
-            "--seconds",
-            str(seconds),
-        ]
         environment = machine.child_environment(Path(cache))
         try:
             run = subprocess.run(
                 command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=limit, check=False
             )
         except subprocess.TimeoutExpired:
-            return Timing(kernel, library, problem=f"not finished after {limit:.0f} s")
+            return {"problem": f"not finished after {limit:.0f} s"}
     lines = run.stdout.splitlines()
     if run.returncode or not lines:
-        return Timing(kernel, library, problem=(run.stderr.splitlines() or [f"exit code {run.returncode}"])[-1])
-    return Timing(kernel, library, **json.loads(lines[-1]))
+        return {"problem": (run.stderr.splitlines() or [f"exit code {run.returncode}"])[-1]}
+    return dict(json.loads(lines[-1]))
 
 
 def child(name: str, library: str, seconds: float) -> None:
@@ -77,13 +91,13 @@ def _measured(name: str, library: str, seconds: float) -> dict[str, Any]:
     arguments = kernel.initialize(kernel.BENCH, numpy.random.default_rng(SEED))
     factors = weights(kernel, arguments)
     chosen.warm_up()
-    start = time.perf_counter()
+    start = NOW()
     call = chosen.prepare(name, arguments, factors)
     call(*arguments)
-    first_call = time.perf_counter() - start
+    first_call = NOW() - start
     wrong = problem(kernel, call, arguments, factors)
     clock.warm_until_steady(call, arguments, seconds)
-    median = statistics.median(clock.samples(call, arguments, seconds))
+    median = statistics.median(clock.samples(call, arguments, seconds, NOW))
     return {"first_call": first_call, "median": median, "problem": wrong, "note": chosen.note(call)}
 
 

@@ -294,3 +294,33 @@ def test_errors_are_named_and_are_those_of_numpy(call, error):
         tape.watch(x)
         call(x)
     assert isinstance(caught.value, AutodiffError)
+
+
+COMPLEX_POWERS = {
+    "** 2": lambda z: z**2,
+    "** 2.0": lambda z: z**2.0,
+    "** 3": lambda z: z**3,
+    "power": lambda z: np.power(z, 2),
+    "of an element": lambda z: z[7] ** 2,
+    "of some elements": lambda z: np.where(True, _where_large(z), 0.0),
+}
+
+
+def _where_large(z):
+    z = z.copy()
+    z[abs(z) > 0.5] = z[abs(z) > 0.5] ** 2
+    return z
+
+
+@pytest.mark.parametrize("power", COMPLEX_POWERS.values(), ids=COMPLEX_POWERS)
+def test_powers_of_complex_numbers_round_as_numpys(power):
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=500) + 1j * rng.normal(size=500)
+    np.testing.assert_array_equal(ad.jit(power)(z), power(z))
+
+
+def test_gradients_of_squares_of_complex_numbers():
+    z = np.array([1.5 - 0.5j, -2.0 + 1j, 0.0])
+    found = ad.grad(lambda z: np.sum((1.0 - 2.0j) * _where_large(z)).real)(z)
+    expected = np.where(abs(z) > 0.5, 2.0 * z, 1.0) * (1.0 - 2.0j)
+    np.testing.assert_allclose(found, expected.conj(), rtol=1e-14)

@@ -10,8 +10,8 @@ ANALYTIC = False  # b is of dtype float
 
 def initialize(n, rng):
     dx, dy = 2.0 / n, 2.0 / (n - 1)
-    if n >= 20:  # from rest, as published
-        return 10, np.zeros((n, n + 1)), np.zeros((n, n + 1)), 0.01, dx, dy, np.ones((n, n + 1)), 1.0, 0.1, 1.0
+    if n >= 20:  # from rest, as published; at a step of 0.01 the flow is unstable, and its gradient 1e79
+        return 10, np.zeros((n, n + 1)), np.zeros((n, n + 1)), 0.003, dx, dy, np.ones((n, n + 1)), 1.0, 0.1, 1.0
     y = dy * np.arange(n)[:, None]
     u = 0.95 * y * (2.0 - y) * (1.0 + 0.02 * rng.normal(size=(n, n + 1)))  # near the end: about 20 steps
     v, p = (0.02 * rng.normal(size=u.shape) for _ in range(2))

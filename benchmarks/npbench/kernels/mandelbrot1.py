@@ -2,7 +2,7 @@
 
 import numpy as np
 
-TEST, BENCH = 7, 120
+TEST, BENCH = 7, 110
 DIFFERENTIATED = ("xmin", "xmax", "ymin", "ymax")
 WRITTEN = ()
 ANALYTIC = False
