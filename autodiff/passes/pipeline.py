@@ -5,9 +5,12 @@ from __future__ import annotations
 from autodiff.config import config
 from autodiff.ir.core import Block
 from autodiff.ir.verify import verify
+from autodiff.passes.columns import columns
 from autodiff.passes.cse import cse
 from autodiff.passes.dce import dce
 from autodiff.passes.expand import expand
+from autodiff.passes.joint_loops import joint_loops
+from autodiff.passes.reciprocals import reciprocals
 from autodiff.passes.registers import in_registers
 from autodiff.passes.rewrite import inside
 from autodiff.passes.scaled_movements import scaled_movements
@@ -20,14 +23,17 @@ from autodiff.passes.thin_products import thin_products
 
 def optimize(block: Block) -> Block:
     """What both backends run: simplified, without repetition, without dead code."""
-    return _checked(inside(dce(cse(simplify(without_dead_state(block)))), optimize))
+    return _checked(inside(dce(reciprocals(cse(simplify(without_dead_state(block))))), optimize))
 
 
 def lowerable(block: Block) -> Block:
     """An optimised block ready for lowering: in real numbers, all that is made of simpler ops in those."""
     expanded = _expanded(split_complex(block))
-    apart = in_registers(expanded)
-    return _lowered(expanded if apart is expanded else optimize(apart))
+    joint = joint_loops(expanded)
+    if joint is not expanded:
+        joint = optimize(joint)
+    arranged = columns(in_registers(joint))
+    return _lowered(joint if arranged is joint else optimize(arranged))
 
 
 def _expanded(block: Block) -> Block:
