@@ -18,6 +18,7 @@ from autodiff.passes.seams import seams
 from autodiff.passes.simplify import simplify
 from autodiff.passes.split_complex import split_complex
 from autodiff.passes.state import without_dead_state
+from autodiff.passes.thin_axes import thin_axes
 from autodiff.passes.thin_products import thin_products
 
 
@@ -32,7 +33,7 @@ def lowerable(block: Block) -> Block:
     joint = joint_loops(expanded)
     if joint is not expanded:
         joint = optimize(joint)
-    arranged = columns(in_registers(joint))
+    arranged = thin_axes(columns(in_registers(joint)))
     return _lowered(joint if arranged is joint else optimize(arranged))
 
 
