@@ -158,8 +158,8 @@ class _Apart:
     def _whole(self, x: Any) -> Any:
         """A value, put together if need be."""
         if x in self.gone:
-            thin = [reshape(p, shape=(*p.aval.shape, 1)) for p in self.parts[x]]
-            self.new[x] = concatenate(*thin, axis=x.aval.ndim - 1)
+            stacked = concatenate(*(reshape(p, shape=(1, *p.aval.shape)) for p in self.parts[x]), axis=0)
+            self.new[x] = transpose(stacked, perm=(*range(1, x.aval.ndim), 0))
             self.gone.remove(x)
         return self.new.get(x, x)
 
