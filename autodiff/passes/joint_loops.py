@@ -27,6 +27,7 @@ from autodiff.passes.rewrite import inside
 from autodiff.passes.sums import collected, own_reads, sums
 
 SHARED = 0.25  # of the arithmetic of the shorter loop: what both must compute, or hand on, for it to be worth it
+PATIENCE = 4  # loops that are not worth it, before no more are tried
 EARLY = (Elementwise, Movement, Placement, Cast, Blank, EmptyStack)  # not what takes long, or may raise
 
 
@@ -36,17 +37,37 @@ def joint_loops(block: Block) -> Block:
 
 
 def _joined(block: Block) -> Block:
-    loops = list(filter(_is_free, block.instrs))
-    instrs = list(block.instrs)
-    joined = False
-    while len(loops) > 1:
-        first, *loops = loops
-        for second in list(loops):
-            joint = _in_one(instrs, first, second) if _read_the_same(first, second) else None
-            if joint is not None:
-                loops.remove(second)
-                first, joined = joint, True
+    free = set(filter(_is_free, block.instrs))
+    if len(free) < 2:
+        return block
+    instrs, k, joined = list(block.instrs), 0, False
+    while k < len(instrs):
+        joint = _with_next(instrs, k, free) if instrs[k] in free else None
+        if joint is None:
+            k += 1
+        else:
+            k, joined = instrs.index(joint), True
+            free.add(joint)
     return Block(block.params, instrs, block.results) if joined else block
+
+
+def _with_next(instrs: list[Instr], i: int, free: set[Instr]) -> Instr | None:
+    """Put the loop at `i` and the next one that fits into one; the loop, None if there is no such loop."""
+    first, tried = instrs[i], 0
+    after: set[Operand] = set(first.results)  # and what is computed from them
+    for j in range(i + 1, len(instrs)):
+        second = instrs[j]
+        if second in free and tried < PATIENCE and _read_the_same(first, second):
+            items = _items(first, second)
+            read = [o for o in second.operands if items is None or o not in items]
+            if items is not None and after.isdisjoint(read):
+                joint = _in_one(instrs, i, j, items)
+                if joint is not None:
+                    return joint
+                tried += 1
+        if not after.isdisjoint(second.operands):
+            after.update(second.results)
+    return None
 
 
 def _is_free(instr: Instr) -> bool:
@@ -70,25 +91,15 @@ def _constants(loop: Instr) -> tuple[Operand, ...]:
     return loop.operands[1 + loop.params["carry"] :]
 
 
-def _in_one(instrs: list[Instr], first: Instr, second: Instr) -> Instr | None:
-    """Put one loop in the place of two, if that is possible and worth it; the loop."""
-    items = _items(first, second)
-    if items is None:
-        return None
-    i, j = instrs.index(first), instrs.index(second)
-    between = instrs[i + 1 : j]
-    after: set[Operand] = set(first.results)  # and what is computed from them
-    for instr in between:
-        if not after.isdisjoint(instr.operands):
-            after.update(instr.results)
-    read = [o for o in second.operands if o not in items]
-    sooner = live(between, read)
+def _in_one(instrs: list[Instr], i: int, j: int, items: dict[Operand, Operand]) -> Instr | None:
+    """Put one loop in the place of two, if that is worth it; the loop."""
+    first, second, between = instrs[i], instrs[j], instrs[i + 1 : j]
+    sooner = live(between, [o for o in second.operands if o not in items])
     ops: list[Any] = [s.op for s in sooner]
-    if not after.isdisjoint(read) or not all(isinstance(op, EARLY) for op in ops):
-        return None
-    joint = _joint(first, second, items)
+    joint = _joint(first, second, items) if all(isinstance(op, EARLY) for op in ops) else None
     if joint is not None:
-        instrs[i : j + 1] = [*sooner, joint, *(b for b in between if b not in sooner)]
+        early = set(sooner)
+        instrs[i : j + 1] = [*sooner, joint, *(b for b in between if b not in early)]
     return joint
 
 

@@ -43,9 +43,11 @@ class _Look:
                 self.readers.setdefault(o, []).append(instr)
         self.results = set(block.results)
         self.chosen: set[Operand] = set()
+        seen: set[Operand] = set()
         for instr in block.instrs:
-            if _reduces(instr) and instr.operands[0] not in self.chosen:
+            if _reduces(instr) and instr.operands[0] not in seen:
                 found = self._together(instr.operands[0])
+                seen |= found
                 if self._pays(found):
                     self.chosen |= found
 
