@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from autodiff.config import config
 from autodiff.ir.core import Block
 from autodiff.ir.verify import verify
@@ -17,6 +19,7 @@ from autodiff.passes.scaled_movements import scaled_movements
 from autodiff.passes.seams import seams
 from autodiff.passes.simplify import simplify
 from autodiff.passes.split_complex import split_complex
+from autodiff.passes.split_loops import split_loops
 from autodiff.passes.state import without_dead_state
 from autodiff.passes.thin_axes import thin_axes
 from autodiff.passes.thin_products import thin_products
@@ -30,11 +33,14 @@ def optimize(block: Block) -> Block:
 def lowerable(block: Block) -> Block:
     """An optimised block ready for lowering: in real numbers, all that is made of simpler ops in those."""
     expanded = _expanded(split_complex(block))
-    joint = joint_loops(expanded)
-    if joint is not expanded:
-        joint = optimize(joint)
-    arranged = thin_axes(columns(in_registers(joint)))
-    return _lowered(joint if arranged is joint else optimize(arranged))
+    joint = _changed(_changed(expanded, split_loops), joint_loops)
+    return _lowered(_changed(joint, lambda b: thin_axes(columns(in_registers(b)))))
+
+
+def _changed(block: Block, change: Callable[[Block], Block]) -> Block:
+    """The block, optimised again if that changes it."""
+    found = change(block)
+    return block if found is block else optimize(found)
 
 
 def _expanded(block: Block) -> Block:

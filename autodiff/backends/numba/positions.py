@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autodiff.backends.numba.nest import Constant, Cycle, Locate, LoopNest, Source, Statement, Step, every_step, plus
-from autodiff.ops.arithmetic import maximum
+from autodiff.ops.arithmetic import maximum, minimum
 from autodiff.ops.families import add, mul
 
 
@@ -63,4 +63,6 @@ def _is_natural(item: Statement, known: Collection[str]) -> bool:
     def natural(source: Source) -> bool:
         return source in known if isinstance(source, str) else isinstance(source, Constant) and source.value >= 0
 
-    return any(map(natural, item.operands)) if op is maximum else op in (add, mul) and all(map(natural, item.operands))
+    if op is maximum:
+        return any(map(natural, item.operands))
+    return op in (add, mul, minimum) and all(map(natural, item.operands))
