@@ -126,3 +126,48 @@ def test_long_bodies_are_written_once_where_masks_cost_nothing(monkeypatch):
         found.append(ad.jit(f)(x))
     KERNELS.clear()
     np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.parametrize("n", (1, 7, 8, 9, 64, 1001))
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_stores_that_are_apart(written, dtype, n):
+    """What is written to columns, every other element, backwards, on a diagonal."""
+
+    def f(x):
+        columns = np.stack([x, x[::-1], x], axis=1)
+        every_other = np.zeros(2 * len(x) + 1, x.dtype)
+        every_other[1::2] = x
+        return columns, every_other, np.stack([every_other[::-1], every_other], axis=-1)
+
+    check(f, numbers(n, dtype))
+
+
+def test_columns_of_one_array_in_a_loop(written):
+    n = 37
+
+    def f(x):
+        y = np.zeros((n, 3))
+        for i in range(n):
+            y[i, 0] = np.exp(x[i])
+            y[i, 2] = y[i, 0] * x[i]
+            y[i, 1] += y[i, 2] + 1.0
+        return y
+
+    x = numbers(n)
+    check(f, x)
+    np.testing.assert_allclose(ad.jit(f)(x), f(x), rtol=1e-13)
+
+
+def test_places_that_meet():
+    n = 41
+
+    def f(x):
+        y = np.zeros((n + 1, 3))
+        for i in range(n):
+            y[i, 0] = x[i]
+            y[i + 1, 0] = y[i, 0] * 2.0
+            y[i, i % 3] += 1.0
+        return y
+
+    x = numbers(n)
+    np.testing.assert_array_equal(ad.jit(f)(x), f(x))

@@ -68,7 +68,7 @@ def _fits(item: Statement | Store | Accumulate, inner: int) -> bool:
     if isinstance(item, Statement):
         return item.instr is not None and _is_plain(item.instr)
     if isinstance(item, Store):
-        return moves(item.target, inner) == 1
+        return moves(item.target, inner) != 0
     op = item.instr.op
     if not isinstance(op, Reduction):
         return False
@@ -124,7 +124,15 @@ def _apart(nest: LoopNest, root: Callable[[Buffer], Any]) -> bool:
         for access in (*accesses(item), *targets):
             touched.setdefault(root(access.buffer), set()).add(place_of(access, access in under))
         written.update(root(t.buffer) for t in targets)
-    return all(len(touched[memory]) == 1 for memory in written)
+    return all(p is q or _never_meet(p, q) for memory in written for p in touched[memory] for q in touched[memory])
+
+
+def _never_meet(p: tuple[Any, ...], q: tuple[Any, ...]) -> bool:
+    """Whether two places are of different columns, say, of an array."""
+    if p[0] != q[0]:
+        return False
+    fixed = [(a.start, b.start) for a, b in zip(p[1], q[1], strict=True) if a.axis is None and b.axis is None]
+    return any(a.isdigit() and b.isdigit() and int(a) != int(b) for a, b in fixed)
 
 
 def place_of(access: Access, guarded: bool = False) -> tuple[Any, ...]:
