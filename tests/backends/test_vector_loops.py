@@ -128,34 +128,20 @@ def test_long_bodies_are_written_once_where_masks_cost_nothing(monkeypatch):
     np.testing.assert_array_equal(*found)
 
 
-@pytest.mark.parametrize("n", (1, 7, 8, 9, 64, 1001))
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_stores_that_are_apart(written, dtype, n):
-    """What is written to columns, every other element, backwards, on a diagonal."""
-
+@pytest.mark.parametrize("n", (9, 15, 16, 17, 64, 1001))
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_columns_that_a_loop_writes(written, dtype, n):
     def f(x):
-        columns = np.stack([x, x[::-1], x], axis=1)
-        every_other = np.zeros(2 * len(x) + 1, x.dtype)
-        every_other[1::2] = x
-        return columns, every_other, np.stack([every_other[::-1], every_other], axis=-1)
-
-    check(f, numbers(n, dtype))
-
-
-def test_columns_of_one_array_in_a_loop(written):
-    n = 37
-
-    def f(x):
-        y = np.zeros((n, 3))
+        y, d = np.zeros((n, 3), dtype), np.zeros((n, n), dtype)
         for i in range(n):
             y[i, 0] = np.exp(x[i])
             y[i, 2] = y[i, 0] * x[i]
             y[i, 1] += y[i, 2] + 1.0
-        return y
+            d[i, i] = np.sin(x[i]) * y[i, 0]
+        return y, d
 
-    x = numbers(n)
-    check(f, x)
-    np.testing.assert_allclose(ad.jit(f)(x), f(x), rtol=1e-13)
+    x = numbers(n, dtype)
+    check(f, x, rtol=1e-13 if dtype == np.float64 else 1e-5)
 
 
 def test_places_that_meet():

@@ -35,6 +35,7 @@ from autodiff.ops.op import Cast
 SIMPLE = frozenset(("maximum", "minimum", "fmax", "fmin", "abs", "sign", "isnan", "isinf", "isfinite", "logaddexp"))
 WHOLE = (ast.FloorDiv, ast.Mod, ast.Pow)  # of integers: loops, or divisions that CPUs do one by one
 FORMULA = 30  # instructions, about
+SCATTER = 8  # instructions of a body for each store to places apart, from which vectors are worth it
 SHORT = {4: 4, 12: 2}  # a body of up to so many instructions is written for so many vectors at once
 
 
@@ -48,6 +49,9 @@ def lanes_of(nest: LoopNest, root: Callable[[Buffer], Any]) -> int:
     inner = len(nest.domain) - 1
     if not all(_fits(item, inner) for item in nest.body) or not _apart(nest, root):
         return 0
+    scattered = sum(isinstance(item, Store) and moves(item.target, inner) != 1 for item in nest.body)
+    if weight(nest) < SCATTER * scattered:
+        return 0  # to write numbers one by one is what takes long, with vectors or without
     widest = max([4, *(dtype.itemsize for item in nest.body for dtype in _dtypes(item) if dtype != BOOL)])
     return vector_bytes() // widest
 
