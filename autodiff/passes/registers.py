@@ -23,6 +23,7 @@ from autodiff.ops.movement import Placement
 from autodiff.ops.op import Cast, applied
 from autodiff.ops.stack import Blank, EmptyStack, Peek, Push, RaiseItem, blank
 from autodiff.ops.window import INT, Read, Written, add_window, set_window, window
+from autodiff.passes.one_place import OnePlace
 from autodiff.passes.rewrite import Rewriter, inside, rewrite
 
 SMALL = 16  # elements of an array that is taken apart
@@ -68,10 +69,10 @@ class _Loop:
 
     def __init__(self, instr: Instr) -> None:
         self.instr = instr
-        self.same: dict[Operand, Operand] = {}  # arrays that lie in one place, each with another one of them
+        self.places = OnePlace()
         self.positioned: set[Operand] = set()  # arrays that are read or written at computed positions
         self._look(instr)
-        self.large = {self._root(x) for x in self.positioned}
+        self.large = {self.places.root(x) for x in self.positioned}
 
     def emitted(self, operands: tuple[Any, ...]) -> tuple[Any, ...] | None:
         """Emit it over numbers; its results. None if it has no small arrays."""
@@ -84,7 +85,7 @@ class _Loop:
     def is_small(self, value: Any) -> bool:
         """Whether an array is taken apart."""
         aval = value.aval
-        return bool(aval.shape) and 0 < aval.size <= SMALL and self._root(value) not in self.large
+        return bool(aval.shape) and 0 < aval.size <= SMALL and self.places.root(value) not in self.large
 
     def _has_small(self, instr: Instr) -> bool:
         for block in blocks_of(instr):
@@ -94,38 +95,22 @@ class _Loop:
         return False
 
     def _look(self, instr: Instr) -> None:
-        wires: Any = instr.op.wires(instr)
-        for wire in wires:
-            for result, begun in wire.begun.items():
-                self._join(result, begun)
-            for param, given in zip(wire.block.params, wire.given, strict=True):
-                self._join(param, given)
-            for inner, outer in zip(wire.block.results, wire.results, strict=True):
-                self._join(inner, outer)
-            for i in wire.block.instrs:
+        self.places.enter(instr)
+        for block in blocks_of(instr):
+            for i in block.instrs:
                 if blocks_of(i):
                     self._look(i)
-                elif isinstance(i.op, Read | Written):
+                else:
                     self._look_at_window(i)
 
     def _look_at_window(self, instr: Instr) -> None:
         op: Any = instr.op
+        if not isinstance(op, Read | Written):
+            return
         if isinstance(op, Written):
-            self._join(instr.results[0], instr.operands[0])
+            self.places.join(instr.results[0], instr.operands[0])
         if any(not isinstance(s, Literal) for s in instr.operands[op.whole :]):
             self.positioned.add(instr.operands[0])
-
-    def _join(self, a: Any, b: Any) -> None:
-        if a is None or b is None or isinstance(a, Literal) or isinstance(b, Literal):
-            return
-        a, b = self._root(a), self._root(b)
-        if a is not b:
-            self.same[a] = b
-
-    def _root(self, x: Operand) -> Operand:
-        while x in self.same:
-            x = self.same[x]
-        return x
 
     # ---- blocks within ----------------------------------------------------------------------
 

@@ -62,16 +62,20 @@ def rewrite(block: Block, rule: Rule) -> Block:
 
 
 def inside(block: Block, changed: Callable[[Block], Block]) -> Block:
-    """The block with the blocks of its loops and branches changed."""
+    """The block with the blocks of its loops and branches changed; itself where none is."""
     if not any(blocks_of(instr) for instr in block.instrs):
         return block
-    return Block(block.params, [_with_blocks(i, changed) for i in block.instrs], block.results)
+    instrs = [_with_blocks(i, changed) for i in block.instrs]
+    same = all(a is b for a, b in zip(instrs, block.instrs, strict=True))
+    return block if same else Block(block.params, instrs, block.results)
 
 
 def _with_blocks(instr: Instr, changed: Callable[[Block], Block]) -> Instr:
     if not blocks_of(instr):
         return instr
     params = {k: changed(v) if isinstance(v, Block) else v for k, v in instr.params.items()}
+    if all(params[k] is v for k, v in instr.params.items()):
+        return instr
     return Instr(instr.op, instr.operands, params, instr.results, instr.location)
 
 

@@ -50,10 +50,13 @@ def _with_constants(block: Block) -> Block:
 
 
 def _settled(instr: Instr) -> tuple[Instr, dict[Operand, Any]]:
-    """A loop whose state that never changes is a constant; and what the results for it are."""
+    """A loop whose state that never changes is a constant; and what the results for it are.
+
+    Of a branch: the results that are an operand, whichever side runs.
+    """
     op: Any = instr.op
     if isinstance(op, Cond | Checkpoint):
-        return instr, {}
+        return instr, _passed_on(instr, lead=int(isinstance(op, Cond)))
     lead, n = int(isinstance(op, Loop)), instr.params["carry"]
     body: Block = instr.params["body"]
     same = [k for k in range(n) if body.results[k] is body.params[lead + k]]
@@ -70,6 +73,17 @@ def _settled(instr: Instr) -> tuple[Instr, dict[Operand, Any]]:
     operands = tuple(instr.operands[k] for k in places)
     made = Instr(instr.op, operands, params, tuple(instr.results[k] for k in moving), instr.location)
     return made, {instr.results[k]: instr.operands[lead + k] for k in same}
+
+
+def _passed_on(instr: Instr, lead: int) -> dict[Operand, Any]:
+    """The results of a block that runs once, or of either of two, that are operands as they are."""
+    given = [dict(zip(block.params, instr.operands[lead:], strict=True)) for block in blocks_of(instr)]
+    found = {}
+    for k, result in enumerate(instr.results):
+        first, *others = (own.get(block.results[k]) for own, block in zip(given, blocks_of(instr), strict=True))
+        if first is not None and all(other is first for other in others):
+            found[result] = first
+    return found
 
 
 def _pruned(instr: Instr, live: set[Operand]) -> Instr:

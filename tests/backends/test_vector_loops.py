@@ -126,3 +126,34 @@ def test_long_bodies_are_written_once_where_masks_cost_nothing(monkeypatch):
         found.append(ad.jit(f)(x))
     KERNELS.clear()
     np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.parametrize("n", (9, 15, 16, 17, 64, 1001))
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_columns_that_a_loop_writes(written, dtype, n):
+    def f(x):
+        y, d = np.zeros((n, 3), dtype), np.zeros((n, n), dtype)
+        for i in range(n):
+            y[i, 0] = np.exp(x[i])
+            y[i, 2] = y[i, 0] * x[i]
+            y[i, 1] += y[i, 2] + 1.0
+            d[i, i] = np.sin(x[i]) * y[i, 0]
+        return y, d
+
+    x = numbers(n, dtype)
+    check(f, x, rtol=1e-13 if dtype == np.float64 else 1e-5)
+
+
+def test_places_that_meet():
+    n = 41
+
+    def f(x):
+        y = np.zeros((n + 1, 3))
+        for i in range(n):
+            y[i, 0] = x[i]
+            y[i + 1, 0] = y[i, 0] * 2.0
+            y[i, i % 3] += 1.0
+        return y
+
+    x = numbers(n)
+    np.testing.assert_array_equal(ad.jit(f)(x), f(x))

@@ -98,15 +98,22 @@ class Elements:
 
     def _elements(self, access: Access, mask: ir.Value | None, missing: ir.Value) -> ir.Value:
         """What lies in memory; `missing` in the lanes that are not read."""
-        b, size = self.b, INT32(access.buffer.dtype.itemsize)
         if moves(access, self.inner) == 1:
             return self._beside(self._base(access), access.buffer.dtype, mask, missing)
+        size = INT32(access.buffer.dtype.itemsize)
+        places, kind = self._places(access)
+        return self.b.call(self._masked("gather", kind), [places, size, mask or self._every(), missing])
+
+    def _places(self, access: Access) -> tuple[ir.Value, ir.Type]:
+        """The address of each lane's element."""
+        b = self.b
         first, step, steps = self._ahead((self._key(access), "steps"), lambda: self._steps(access))
         here = spread(b, Scalar(b.add(first, b.mul(self.i, step)), PLACE), self.lanes)
         kind = ir.VectorType(memory_type(access.buffer.dtype), self.lanes)
-        places = b.inttoptr(b.add(here.ir, steps), ir.VectorType(kind.element.as_pointer(), self.lanes))
-        every = ir.Constant(ir.VectorType(ir.IntType(1), self.lanes), [1] * self.lanes)
-        return b.call(self._masked("gather", kind), [places, size, mask or every, missing])
+        return b.inttoptr(b.add(here.ir, steps), ir.VectorType(kind.element.as_pointer(), self.lanes)), kind
+
+    def _every(self) -> ir.Constant:
+        return ir.Constant(ir.VectorType(ir.IntType(1), self.lanes), [1] * self.lanes)
 
     def _steps(self, access: Access) -> tuple[ir.Value, ir.Value, ir.Value]:
         """Where the first element lies, how far the next one is from there, and the one of each lane; in bytes."""
@@ -143,23 +150,28 @@ class Elements:
         return self.b.zext(self._spread(x).ir, ir.VectorType(BYTE, self.lanes))
 
     def _write(self, access: Access, value: Scalar) -> None:
-        pointer, kind = self._pointer(self._base(access), access.buffer.dtype)
         stored, size = self._in_memory(value), access.buffer.dtype.itemsize
-        if self.mask is None:
+        beside = moves(access, self.inner) == 1
+        pointer, kind = self._pointer(self._base(access), access.buffer.dtype) if beside else self._places(access)
+        if not beside:
+            mask = self.mask or self._every()
+            self.b.call(self._masked("scatter", kind), [stored, pointer, INT32(size), mask])
+        elif self.mask is None:
             self.b.store(stored, pointer, align=size)
         else:
             self.b.call(self._masked("store", kind), [stored, pointer, INT32(size), self.mask])
         self.found[self._key(access)] = value
 
     def _masked(self, what: str, kind: ir.VectorType) -> ir.Function:
-        """LLVM's load, gather or store of some lanes."""
+        """LLVM's load, gather, store or scatter of some lanes."""
         element = kind.element
         letter = f"i{element.width}" if isinstance(element, ir.IntType) else f"f{64 if element == DOUBLE else 32}"
-        gathers, mask = what == "gather", ir.VectorType(ir.IntType(1), kind.count)
-        pointer = ir.VectorType(element.as_pointer(), kind.count) if gathers else kind.as_pointer()
-        name = f"llvm.masked.{what}.v{kind.count}{letter}.{f'v{kind.count}p0' if gathers else 'p0'}"
-        kinds = [kind, pointer, INT32, mask] if what == "store" else [pointer, INT32, mask, kind]
-        result = ir.VoidType() if what == "store" else kind
+        apart, mask = what in ("gather", "scatter"), ir.VectorType(ir.IntType(1), kind.count)
+        pointer = ir.VectorType(element.as_pointer(), kind.count) if apart else kind.as_pointer()
+        name = f"llvm.masked.{what}.v{kind.count}{letter}.{f'v{kind.count}p0' if apart else 'p0'}"
+        writes = what in ("store", "scatter")
+        kinds = [kind, pointer, INT32, mask] if writes else [pointer, INT32, mask, kind]
+        result = ir.VoidType() if writes else kind
         return self.f.module.globals.get(name) or ir.Function(self.f.module, ir.FunctionType(result, kinds), name)
 
     def _guarded(self, guarded: Guarded) -> Scalar:

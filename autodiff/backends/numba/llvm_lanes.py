@@ -36,6 +36,7 @@ CHOICES = ("maximum", "minimum", "fmax", "fmin", "abs", "sign", "isnan", "isinf"
 SIMPLE = frozenset((*CHOICES, "logaddexp", "left_shift", "right_shift"))
 WHOLE = (ast.FloorDiv, ast.Mod, ast.Pow)  # of integers: loops, or divisions that CPUs do one by one
 FORMULA = 30  # instructions, about
+SCATTER = 8  # instructions of a body for each store to places apart, from which vectors are worth it
 SHORT = {4: 4, 12: 2}  # a body of up to so many instructions is written for so many vectors at once
 
 
@@ -49,6 +50,9 @@ def lanes_of(nest: LoopNest, root: Callable[[Buffer], Any]) -> int:
     inner = len(nest.domain) - 1
     if not all(_fits(item, inner) for item in nest.body) or not _apart(nest, root):
         return 0
+    scattered = sum(isinstance(item, Store) and moves(item.target, inner) != 1 for item in nest.body)
+    if weight(nest) < SCATTER * scattered:
+        return 0  # to write numbers one by one is what takes long, with vectors or without
     widest = max([4, *(dtype.itemsize for item in nest.body for dtype in _dtypes(item) if dtype != BOOL)])
     return vector_bytes() // widest
 
@@ -69,7 +73,7 @@ def _fits(item: Statement | Store | Accumulate, inner: int) -> bool:
     if isinstance(item, Statement):
         return item.instr is not None and _is_plain(item.instr)
     if isinstance(item, Store):
-        return moves(item.target, inner) == 1
+        return moves(item.target, inner) != 0
     op = item.instr.op
     if not isinstance(op, Reduction):
         return False
@@ -125,7 +129,15 @@ def _apart(nest: LoopNest, root: Callable[[Buffer], Any]) -> bool:
         for access in (*accesses(item), *targets):
             touched.setdefault(root(access.buffer), set()).add(place_of(access, access in under))
         written.update(root(t.buffer) for t in targets)
-    return all(len(touched[memory]) == 1 for memory in written)
+    return all(p is q or _never_meet(p, q) for memory in written for p in touched[memory] for q in touched[memory])
+
+
+def _never_meet(p: tuple[Any, ...], q: tuple[Any, ...]) -> bool:
+    """Whether two places are of different columns, say, of an array."""
+    if p[0] != q[0]:
+        return False
+    fixed = [(a.start, b.start) for a, b in zip(p[1], q[1], strict=True) if a.axis is None and b.axis is None]
+    return any(a.isdigit() and b.isdigit() and int(a) != int(b) for a, b in fixed)
 
 
 def place_of(access: Access, guarded: bool = False) -> tuple[Any, ...]:

@@ -121,7 +121,8 @@ def emit_locate(f: FunctionPrinter, step: Locate) -> None:
     place = WORD(0) if step.exact else place
     with b.if_then(wrong, likely=False):
         if step.least is not None:  # of all indices that are wrong, the one that a loop meets first
-            given = b.select(b.icmp_signed(">", size, WORD(step.least)), size, WORD(step.least))
+            least = f.read(step.least, ()).ir
+            given = b.select(b.icmp_signed(">", size, least), size, least)
         exception_of(b, f"{OWN}PyExc_IndexError", bounds.text_of(b, step.text), [given, size])
         b.ret(STATUS(1))
     f.values[step.target] = Scalar(place, INT)

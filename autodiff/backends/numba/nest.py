@@ -281,7 +281,7 @@ class Locate:
     text: str
     count: Source | None = None
     exact: bool = False
-    least: int | None = None  # of a check of all trips' indices, each one more: the first, for the message
+    least: Source | None = None  # of a check of all trips' indices, each one more: the first, for the message
 
 
 Step = LoopNest | NativeCall | Alias | Cycle | Branch | Reserve | Begin | Locate

@@ -32,9 +32,11 @@ from autodiff.backends.numba.nest import (
     Step,
     Store,
     accesses,
+    every_step,
     inner_steps,
     plus,
 )
+from autodiff.backends.numba.positions import Offset, moved_on, naturals
 from autodiff.ir.aval import ArrayAval
 from autodiff.ir.core import Instr, Value
 from autodiff.ops.arithmetic import greater, maximum, sub
@@ -51,17 +53,18 @@ class Dependent(Exception):
 
 def side_by_side(plan: KernelPlan, roots: Callable[[Buffer], Buffer], fresh: Fresh) -> None:
     """Replace the loops of a plan, innermost first, whose trips are independent."""
-    _replace(plan.steps, roots, fresh)
+    _replace(plan.steps, roots, fresh, naturals(plan.steps))
 
 
-def _replace(steps: list[Step], root: Callable[[Buffer], Buffer], fresh: Fresh) -> None:
+def _replace(steps: list[Step], root: Callable[[Buffer], Buffer], fresh: Fresh, known: set[str]) -> None:
+    """`known` scalars are not negative."""
     found: list[Step] = []
     for step in steps:
         for inner in inner_steps(step):
-            _replace(inner, root, fresh)
+            _replace(inner, root, fresh, known)
         if isinstance(step, Cycle):
             try:
-                found += _Trips(step, root, fresh).steps()
+                found += _Trips(step, root, fresh, known).steps()
                 continue
             except Dependent:
                 pass
@@ -72,13 +75,14 @@ def _replace(steps: list[Step], root: Callable[[Buffer], Buffer], fresh: Fresh) 
 class _Trips:
     """One loop, looked at."""
 
-    def __init__(self, cycle: Cycle, root: Callable[[Buffer], Buffer], fresh: Fresh) -> None:
+    def __init__(self, cycle: Cycle, root: Callable[[Buffer], Buffer], fresh: Fresh, known: set[str]) -> None:
         if cycle.test is not None or cycle.swaps or cycle.trips is None:
             raise Dependent
         self.cycle, self.root, self.fresh = cycle, root, fresh
         self.before: list[Step] = []
         self.after: list[Step] = []
-        self.positions: dict[str, str] = {cycle.number: "0"}  # names that are the trip's number and so much
+        self.outside = known - _made_in(cycle)  # scalars that are known before the loop, and not negative
+        self.positions = {cycle.number: Offset()}
         self.varying = {cycle.number}
         self.body: list[Item | Accumulate] = []
         self.trips = self._trips()
@@ -144,7 +148,7 @@ class _Trips:
             return
         if self._is_varying(item):
             self.varying.add(item.target)
-        moved = _moved_position(item, self.positions)
+        moved = moved_on(item, self.positions, self.outside.__contains__)
         if moved is not None:
             self.positions[item.target] = moved
 
@@ -157,18 +161,25 @@ class _Trips:
         if step.count is not None or step.exact or not isinstance(step.index, str | Constant):
             raise Dependent
         if isinstance(step.index, str) and step.index in self.positions:
-            offset = self.positions[step.index]
-            self.positions[step.target] = offset
+            self.positions[step.target] = self.positions[step.index]
             self.varying.add(step.target)
-            last, checked = self.fresh("last"), self.fresh("checked")
-            less = Constant(1 - int(offset), INT)
-            at = LoopNest((), [Statement(last, _instr(sub, INT, 2), (self.trips_source(), less))])
-            self._if_any([at, replace(step, target=checked, index=last, least=int(offset))], [])
+            self._locate_last(step, self.positions[step.index])
         elif isinstance(step.index, str) and (step.index in self.varying or self._is_cell(step.index)):
             raise Dependent
         else:
             name = self.fresh("at")
             self._if_any([replace(step, target=name)], [(step.target, name)])
+
+    def _locate_last(self, step: Locate, offset: Offset) -> None:
+        """Check the index of the last trip; what is said of it is the first one that is wrong."""
+        first, trips, last, checked = map(self.fresh, ("first", "trips", "last", "checked"))
+        base = offset.base if offset.base != "0" else Constant(0, INT)
+        numbers = [
+            Statement(first, _instr(add, INT, 2), (base, Constant(offset.number, INT))),
+            Statement(trips, _instr(sub, INT, 2), (self.trips_source(), Constant(1, INT))),
+            Statement(last, _instr(add, INT, 2), (first, trips)),
+        ]
+        self._if_any([LoopNest((), [*numbers]), replace(step, target=checked, index=last, least=first)], [])
 
     def _is_cell(self, name: str) -> bool:
         return any(c.name == name for c in self.cycle.cells)
@@ -278,7 +289,7 @@ class _Trips:
             if len(moving) > 1:
                 raise Dependent
             rest = [t for t in terms if t not in moving]
-            offset = self.positions[moving[0]]
+            offset = self.positions[moving[0]].text
             for term in rest:
                 offset = plus(offset, term)
             found.append(Index(0, offset))
@@ -361,6 +372,13 @@ class _Trips:
         return source
 
 
+def _made_in(cycle: Cycle) -> set[str]:
+    """The scalars that a loop computes."""
+    nests = [step for step in every_step(cycle.body) if isinstance(step, LoopNest)]
+    made = {i.target for nest in nests for i in nest.body if isinstance(i, Statement)}
+    return made | {step.target for step in every_step(cycle.body) if isinstance(step, Locate)} | {cycle.number}
+
+
 def _adds(one: Item, other: Item) -> bool:
     """Whether two statements, one after the other, add to an element."""
     return (
@@ -376,16 +394,6 @@ def _adds(one: Item, other: Item) -> bool:
 def _row(place: tuple[Index, ...] | None) -> tuple[tuple[int, str], ...]:
     """Which part of an array is a trip's own: trips with one row each never meet."""
     return tuple((k, i.start) for k, i in enumerate(place or ()) if i.axis is not None)
-
-
-def _moved_position(item: Statement, positions: dict[str, str]) -> str | None:
-    """Of a statement that adds a number to a position: where that is."""
-    if item.instr is None or item.instr.op is not add or len(item.operands) != 2:
-        return None
-    for one, other in (item.operands, item.operands[::-1]):
-        if isinstance(one, str) and one in positions and isinstance(other, Constant) and int(other.value) >= 0:
-            return str(int(positions[one]) + int(other.value))
-    return None
 
 
 def _names(item: Item) -> list[str]:
