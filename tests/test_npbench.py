@@ -17,7 +17,7 @@ from benchmarks.npbench.timing import Timing
 
 NAMES = suite.kernel_names()
 # Kernels that take seconds to compile.
-LONG = {"cavity_flow", "channel_flow", "lenet", "vadv"}
+LONG = {"adi", "cavity_flow", "channel_flow", "deriche", "gramschmidt", "lenet", "nbody", "resnet", "vadv"}
 EACH = [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in NAMES]
 
 

@@ -18,7 +18,7 @@ from autodiff.frontends.array import ArrayMethods, holds_arrays
 from autodiff.frontends.callees import calls_itself, plain
 from autodiff.frontends.control_depth import in_loop
 from autodiff.frontends.control_lists import as_array
-from autodiff.frontends.control_recursion import called
+from autodiff.frontends.control_recursion import called, is_active
 from autodiff.frontends.control_region import in_region, tracing
 from autodiff.frontends.control_trips import Trips
 from autodiff.frontends.control_trips import iterated as known_trips
@@ -52,7 +52,7 @@ def call(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     if kind is type:
         return _made(function, args, kwargs)
     inner = plain(function)
-    if inner is not function and tracing():
+    if inner is not function and tracing() and (inner is getattr(function, "py_func", None) or is_active(inner)):
         return users(inner)(*args, **kwargs)
     method = getattr(kind, "__call__", None)  # noqa: B004 - the function behind it
     if isinstance(method, types.FunctionType):

@@ -79,6 +79,11 @@ def called(function: types.FunctionType, /, *args: Any, **kwargs: Any) -> Any:
         _active.left.pop()
 
 
+def is_active(function: types.FunctionType) -> bool:
+    """Whether an activation of the function is being traced, so that a call of it is one of itself."""
+    return any(attempt.function is function for attempt in _active.attempts)
+
+
 # ---- what a function returns is found out --------------------------------------------------------
 
 

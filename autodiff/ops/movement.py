@@ -302,4 +302,4 @@ pad = Pad()
 part = Pad("part", neutral=True)  # of an array that is the sum of its parts
 concatenate = Concatenate()
 # The sum of two arrays of which everywhere one or the other is a part, in the sense above: kernels read only that one.
-joined = Elementwise("joined", np.add, "({0} + {1})", (lambda z, x, y: 1.0, lambda z, x, y: 1.0))
+joined = Elementwise("joined", np.add, "({0} + {1})", (lambda z, x, y: 1.0, lambda z, x, y: 1.0), takes_complex=True)

@@ -124,6 +124,27 @@ def test_dtypes_of_indices():
     check(cases)
 
 
+@pytest.mark.parametrize("name", ["within", "agreed"])
+def test_checks_of_many_indices(name):
+    """The same error as from the interpreter, word for word; the kernel works again afterwards."""
+    cases = []
+    for shape in ((0,), (1,), (30,), (3, 5)):
+        lengths = abs(places(9, shape)) + 10
+        cases.append(case(name, places(9, shape) if name == "within" else lengths, lengths, axis=0))
+    check(cases)
+    lengths = np.arange(3, 12)
+    kernel, expected = one(name, lengths - (name == "within"), lengths, axis=1)
+    for k in (0, 4, 8):
+        bad = lengths - (name == "within")
+        bad[k] = lengths[k] + 1
+        with pytest.raises(AxisError) as mine:
+            kernel.compiled([bad, lengths])
+        with pytest.raises(AxisError) as theirs:
+            run(kernel.block, [bad, lengths])
+        assert mine.value.what == theirs.value.what
+    close(kernel.compiled([lengths - (name == "within"), lengths]), expected)
+
+
 @pytest.mark.parametrize("wrong", [6, -7, 2**40, np.iinfo("i8").max, np.iinfo("i8").min])
 def test_index_out_of_range(wrong):
     """The same error as from the interpreter, word for word; the kernel works again afterwards."""
@@ -270,7 +291,7 @@ def test_nan_in_matrices():
 
 def test_native_ops_have_examples_here():
     """Whoever adds native code adds a test of its dtypes and sizes."""
-    tested = "take scatter_add take_along put_along cumsum recurrence argmax argmin argsort searchsorted "
+    tested = "take scatter_add take_along put_along within agreed cumsum recurrence argmax argmin argsort searchsorted "
     tested += "solve inv cholesky triangular_solve matmul"
     assert {op.name for op in NATIVE} == set(tested.split())
 

@@ -170,7 +170,7 @@ def test_values(f, ks):
     np.testing.assert_allclose(found, [f(X.copy(), int(k)) for k in ks], rtol=1e-12)
 
 
-@on_both_tiers
+@pytest.mark.parametrize("tier", ["interpreted", pytest.param("compiled", marks=pytest.mark.slow)], indirect=True)
 @programs
 def test_gradients_of_a_batch(f, ks):
     found = ad.vmap(ad.grad(f), in_axes=(None, 0))(X, ks)

@@ -371,7 +371,7 @@ def inner_block(x):
 
 
 @pytest.mark.parametrize("outside", [0.0, -1.0, np.inf, -np.inf, np.nan])
-@pytest.mark.parametrize("program", [inner_part, inner_block], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("program", [inner_part, pytest.param(inner_block, marks=pytest.mark.slow)])
 def test_elements_outside_never_matter(program, outside):
     x = point()
     x[0] = x[-1] = 0.7

@@ -68,7 +68,7 @@ def test_operators_promote_as_numpys(jit, monkeypatch):
     def every(op):
         return ad.jit(lambda pairs: [op(x, y) for x, y in pairs])
 
-    for op in BINARY:
+    for op in BINARY[:1] + BINARY[-1:] if jit else BINARY:  # a kernel of a hundred pairs takes seconds
         for found, (x, y) in zip(every(op)(xs), xs, strict=True):
             expected = op(x, y)
             assert found.dtype == expected.dtype, (op, x.dtype, y.dtype)
