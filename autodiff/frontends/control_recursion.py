@@ -10,6 +10,7 @@ A recursion that Python decides alone (over a list, down to depth 0) is left to 
 
 from __future__ import annotations
 
+import inspect
 import threading
 import types
 from collections.abc import Callable, Iterator, Sequence
@@ -130,7 +131,7 @@ class Recursion:
         self._outer: Any = emitter()
         self._builder: Any = None
         self._returned: Any = None  # the structure of what it returns
-        self._given, self._spec = optree.tree_flatten((args, kwargs))
+        self._given, self._spec = optree.tree_flatten(_bound(function, args, kwargs))
         # Python's integers are Python's, until a call differs in one.
         self._moving = {k: typed(x) for k, x in enumerate(self._given) if is_number(x) and type(x) not in (int, bool)}
 
@@ -154,7 +155,7 @@ class Recursion:
         """A call of the function within the activation."""
         if emitter() is self._builder and not self.branches:
             raise _Left("whether it calls itself is for Python to decide")
-        leaves, spec = optree.tree_flatten((args, kwargs))
+        leaves, spec = optree.tree_flatten(_bound(self.function, args, kwargs))
         if spec != self._spec:
             raise _Left("the structure of its arguments changes from call to call")
         if any(self._widened(k, x) for k, x in enumerate(leaves)):
@@ -253,6 +254,13 @@ class Recursion:
         for x, (_, weak) in zip(outs, self.results or (), strict=True):
             x.weak = weak
         return optree.tree_unflatten(self._returned, list(outs))
+
+
+def _bound(function: types.FunctionType, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
+    """The arguments in one form, however they are given: defaults among them, by position where they can be."""
+    found = inspect.signature(function).bind(*args, **kwargs)
+    found.apply_defaults()
+    return found.args, found.kwargs
 
 
 def _of_dtype(x: Any, aval: ArrayAval) -> Any:

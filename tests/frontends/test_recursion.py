@@ -95,6 +95,86 @@ def test_several_calls_in_a_short_loop():
     assert programs(f) == 1
 
 
+def test_arguments_by_position_by_name_and_by_default():
+    def rec(y, rate=0.5, *, bias=0.1):
+        return y if y < 0.2 else np.sin(rec(bias=bias, y=y * rate)) + bias * rec(0.4 * y, rate, bias=bias)
+
+    f = ad.value_and_grad(lambda x: rec(x) * rec(x, 0.3, bias=x))
+    value, gradient = f(1.9)
+    assert value == pytest.approx(rec(1.9) * rec(1.9, 0.3, bias=1.9), rel=1e-14)
+    assert gradient == pytest.approx(slope(lambda x: rec(x) * rec(x, 0.3, bias=x), 1.9), rel=1e-8)
+    assert programs(f) == 1
+
+
+def many_returns(y):
+    if y < 0.1:
+        return 0.0
+    if y > 5.0:
+        return many_returns(y - 3.0) * 2.0
+    if y > 1.0:
+        z = many_returns(y / 3.0)
+        if z > 0.2:
+            return z * z
+        return z + y
+    return y
+
+
+def in_expressions(y):
+    return 1.0 if y < 0.1 else in_expressions(y * 0.5) + (in_expressions(y * 0.3) if y > 1.0 else y)
+
+
+def rotated(v):
+    size = np.sum(v)
+    if size < 0.5:
+        return v * 2.0
+    w = rotated(v * 0.6)
+    return np.concatenate([w[1:], w[:1]]) + v
+
+
+def loops_within(y):
+    if y < 0.1:
+        return y
+    z, total = y, 0.0
+    while z > 0.3:
+        z = z * 0.7
+    for k in range(20):
+        total += np.sin(z * k)
+    return total * loops_within(0.5 * y)
+
+
+def is_even(y):
+    return True if y < 0.1 else not is_even(y * 0.5)
+
+
+def down_by_values(y, depth):
+    if depth == 0:
+        return y
+    if y > 0.0:
+        return down_by_values(y * 0.5, depth - 1) + down_by_values(np.sin(y) - 0.3, depth - 1)
+    return down_by_values(-y, depth - 1) * 0.7
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: many_returns(x),
+        lambda x: in_expressions(x),
+        lambda x: np.sum(rotated(x * np.arange(1.0, 4.0)) ** 2),
+        lambda x: loops_within(x),
+        lambda x: x * 2.0 if is_even(x) else x * 3.0,
+        lambda x: down_by_values(x, 5),
+    ],
+    ids=["many_returns", "in_expressions", "arrays", "loops_within", "bools", "depth_of_pythons_and_values"],
+)
+def test_many_forms(f):
+    decorated = ad.value_and_grad(f)
+    for x in (0.05, 0.33, 2.2, 7.1):
+        value, gradient = decorated(x)
+        assert value == pytest.approx(f(x), rel=1e-12)
+        assert gradient == pytest.approx(slope(f, x), rel=1e-6, abs=1e-9)
+    assert {word.split(":")[0] for word in became(decorated, 0.33)} == {"region"}
+
+
 # ---- what others see ---------------------------------------------------------------------------------
 
 
