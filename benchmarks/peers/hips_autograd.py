@@ -55,8 +55,8 @@ def _by_columns(function: Loss) -> Call:
     """`jacobian` is reverse mode, one pass per row: a tall one goes forward instead, as its users would."""
     pushforward = autograd.make_jvp(function)
 
-    def jacobian(x: Array) -> Array:
-        at_x = pushforward(x)
+    def jacobian(x: Array, *data: Array) -> Array:
+        at_x = pushforward(x, *data)
         return numpy.stack([at_x(direction)[1] for direction in numpy.eye(len(x))], axis=1)
 
     return jacobian
