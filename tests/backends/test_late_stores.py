@@ -47,6 +47,17 @@ def test_a_trip_is_one_nest():
     assert not any(_only_copies(s) and "n1" in s.domain for s in plan.steps if isinstance(s, LoopNest))
 
 
+def test_a_sum_is_stored_after_its_loop():
+    """Of one element, where the copy for a native call runs as often as the sum."""
+
+    def program(v):
+        return np.take_along_axis(v, np.argsort(np.sum(v, axis=None, keepdims=True), axis=0), axis=0)
+
+    v = np.array([0.5])
+    value, pull = ad.vjp(program, v)
+    assert (value, *pull(np.array([2.0]))) == (v, np.array([2.0]))
+
+
 def test_every_array_is_read():
     for program in (coupled, summed_and_kept):
         plan = check(program)

@@ -15,6 +15,7 @@ from autodiff.backends.numba.nest import (
     Accumulate,
     Alias,
     Buffer,
+    Guarded,
     KernelPlan,
     LoopNest,
     Source,
@@ -58,9 +59,10 @@ def _merged(one: LoopNest, other: LoopNest, root: Root) -> LoopNest | None:
     if not one.domain or one.domain != other.domain:
         return None
     known = _stored(one, root)
+    sums = {item.buffer.name for item in one.body if isinstance(item, Accumulate)}  # known after the last trip only
     stores: list[Store] = []
     for item in other.body:
-        if not isinstance(item, Store):
+        if not isinstance(item, Store) or _name(item.value) in sums:
             return None
         stores.append(Store(item.target, _from(known, item.value, whole_of(one), root)))
     late = LoopNest(other.domain, [*stores])
@@ -69,6 +71,13 @@ def _merged(one: LoopNest, other: LoopNest, root: Root) -> LoopNest | None:
     touched = written | {root(a.buffer) for a in reads_of(one)}
     apart = written.isdisjoint(root(a.buffer) for a in reads_of(late)) and mine.isdisjoint(touched)
     return LoopNest(one.domain, [*one.body, *stores]) if apart else None
+
+
+def _name(source: Source) -> str:
+    """Of the scalar that is read; empty where none is."""
+    if isinstance(source, Guarded):
+        return _name(source.source)
+    return source if isinstance(source, str) else ""
 
 
 def _stored(nest: LoopNest, root: Root) -> dict[Buffer, str]:
